@@ -1,0 +1,86 @@
+//! Timers and asks of the hub to itself. The row's deadline is the truth, the message a hint; each carries the id of
+//! what it is about and the time it is due.
+
+use jiff::Timestamp;
+
+use super::heard::Hearable;
+use super::ids::{ContactId, FactId, OfferId, RoomId, SessionId, Slug};
+use super::said::{
+    AgentChanged, AgentFreed, ContactQueued, OfferSettled, SmsFailed, SmsHeld, SmsRequested, SmsSubmitted, SmsUnanswered,
+};
+
+super::facts! {
+    /// A session may have expired.
+    SessionDue = "session.due" to Work {
+        /// Which.
+        session_id: SessionId,
+        /// Where.
+        room_id: RoomId,
+        /// The timer's number; equal to the row's → act.
+        generation: i32,
+        /// When.
+        due_at: Timestamp,
+    }
+    /// An offer may have lapsed.
+    OfferDue = "offer.due" to Work {
+        /// Which.
+        offer_id: OfferId,
+        /// When.
+        due_at: Timestamp,
+    }
+    /// Wrap-up may be over.
+    WrapUpDue = "wrap_up.due" to Work {
+        /// Whose.
+        contact_id: ContactId,
+        /// When.
+        due_at: Timestamp,
+    }
+    /// An agent's lease, or the grace of a vanished agent's rooms, may be over.
+    AgentDue = "agent.due" to Work {
+        /// Who.
+        agent: Slug,
+        /// When.
+        due_at: Timestamp,
+    }
+    /// A skill has waiting contacts and ready agents: match them.
+    SkillDue = "skill.due" to Work {
+        /// Which.
+        skill: Slug,
+    }
+    /// A waiting contact may have passed its skill's maximum.
+    ContactDue = "contact.due" to Work {
+        /// Which.
+        contact_id: ContactId,
+        /// When.
+        due_at: Timestamp,
+    }
+}
+
+macro_rules! hearable {
+    ($($name:ident [$($field:literal),*]),+ $(,)?) => {$(
+        impl Hearable for $name {
+            const NAME: &'static str = <$name as super::envelope::Fact>::NAME;
+            const FIELDS: &'static [&'static str] = &["id", "cause_id", "at", "tenant", $($field),*];
+            fn id(&self) -> FactId { self.id }
+            fn times(&self) -> Vec<Timestamp> { vec![self.at] }
+        }
+    )+};
+}
+
+hearable! {
+    SessionDue ["session_id", "room_id", "generation", "due_at"],
+    OfferDue ["offer_id", "due_at"],
+    WrapUpDue ["contact_id", "due_at"],
+    AgentDue ["agent", "due_at"],
+    SkillDue ["skill"],
+    ContactDue ["contact_id", "due_at"],
+    ContactQueued ["contact_id", "room_id", "skill", "priority", "queued_at"],
+    OfferSettled ["offer_id", "contact_id", "agent", "outcome", "reason"],
+    AgentChanged ["agent", "state", "code", "slots_used", "limit"],
+    AgentFreed ["agent", "state", "code", "slots_used", "limit"],
+    SmsRequested ["sms_id", "room_id", "entry_id", "from", "from_country", "to", "text", "carrier"],
+    SmsSubmitted ["sms_id", "parts", "reason"],
+    SmsFailed ["sms_id", "parts", "reason"],
+    SmsUnanswered ["sms_id", "parts", "reason"],
+    SmsHeld ["sms_id", "parts", "reason"],
+}

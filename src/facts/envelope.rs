@@ -1,0 +1,163 @@
+//! What is around a fact's body: its name, id, routing key, headers and size; decoding one that was heard, and
+//! building one to say. It knows no fact in particular.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::ids::FactId;
+
+/// The largest body, in bytes.
+pub const MAX_BODY: usize = 64 * 1024;
+
+/// A stable word why something was set aside or refused, and a sentence for people (never with texts or full numbers).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{word}: {detail}")]
+pub struct Reason {
+    /// From a closed list: add, never rename.
+    pub word: &'static str,
+    /// What to do about it.
+    pub detail: String,
+}
+
+impl Reason {
+    /// A reason in a word and a sentence.
+    pub fn new(word: &'static str, detail: impl Into<String>) -> Self {
+        Self { word, detail: detail.into() }
+    }
+}
+
+/// One heard message, decoded.
+#[derive(Clone, Debug)]
+pub struct Message<F> {
+    /// `id` of the body.
+    pub id: FactId,
+    /// Its fact's name, e.g. `sms.received`.
+    pub fact: &'static str,
+    /// The routing key's last part; empty where the producer left it out. It holds numbers: never log it.
+    pub scope: String,
+    /// Delivered before, to this or another process.
+    pub is_redelivered: bool,
+    /// Tries before this one (0 first), counted by our own header on later tries.
+    pub attempt: u32,
+    /// W3C trace context, where the producer sent one.
+    pub traceparent: Option<String>,
+    /// First 16 bytes of SHA-256 over the body's JSON with sorted keys, so that spacing and order do not matter.
+    pub digest: Vec<u8>,
+    /// Fields of the body that its fact does not know; kept as received.
+    pub extra: Option<Value>,
+    /// The decoded body.
+    pub body: F,
+}
+
+/// A body that can be decoded by its fact's name; made by the `heard!` macro.
+pub trait Decode: Sized + Send + Sync {
+    /// The names it knows.
+    const FACTS: &'static [&'static str];
+    /// The body, its id, and what it did not know.
+    ///
+    /// # Errors
+    /// A reason to set it aside.
+    fn decode(fact: &str, body: &[u8]) -> Result<(Self, FactId, Map<String, Value>), Reason>;
+}
+
+/// Digest of a body: see [`Message::digest`].
+#[must_use]
+pub fn digest(body: &[u8]) -> Vec<u8> {
+    fn sorted(value: Value) -> Value {
+        match value {
+            Value::Object(map) => {
+                let mut pairs: Vec<_> = map.into_iter().map(|(k, v)| (k, sorted(v))).collect();
+                pairs.sort_by(|a, b| a.0.cmp(&b.0));
+                Value::Object(pairs.into_iter().collect())
+            }
+            Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+            other => other,
+        }
+    }
+    let canonical = serde_json::from_slice::<Value>(body).map(|v| sorted(v).to_string().into_bytes());
+    Sha256::digest(canonical.as_deref().unwrap_or(body))[..16].to_vec()
+}
+
+/// Where a publication goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To {
+    /// `texthub.work`: what a worker must hear; mandatory, confirmed.
+    Work,
+    /// `texthub`: what desks and programs hear; no listener is normal.
+    Announce,
+    /// Both.
+    Both,
+}
+
+/// A fact that the code can say or hear.
+pub trait Fact: Serialize {
+    /// `entry.appended` and the like.
+    const NAME: &'static str;
+    /// Who must hear it.
+    const TO: To;
+    /// The body's `id`.
+    fn id(&self) -> FactId;
+    /// What caused it, for `correlation_id`.
+    fn cause(&self) -> FactId;
+}
+
+/// A fact to say: returned by workers, published by the runner after commit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Publication {
+    /// `message_id` and the body's `id`.
+    pub id: FactId,
+    /// The fact's name.
+    pub fact: &'static str,
+    /// The tenant or the conversation.
+    pub scope: String,
+    /// JSON.
+    pub body: Vec<u8>,
+    /// Which exchange.
+    pub to: To,
+    /// Not before this: up the ladder first.
+    pub due: Option<Timestamp>,
+    /// `correlation_id`.
+    pub cause: FactId,
+    /// Carried over from the message that caused it.
+    pub traceparent: Option<String>,
+}
+
+impl Publication {
+    /// A fact to say now, scoped to a tenant or a conversation.
+    ///
+    /// # Panics
+    /// Never: our own bodies are always JSON.
+    #[must_use]
+    pub fn of<F: Fact>(fact: &F, scope: impl Into<String>) -> Self {
+        let body = serde_json::to_vec(fact).unwrap_or_else(|error| unreachable!("our own body: {error}"));
+        Self { id: fact.id(), fact: F::NAME, scope: scope.into(), body, to: F::TO, due: None, cause: fact.cause(), traceparent: None }
+    }
+
+    /// The same, to arrive at `due` by the ladder of waits.
+    #[must_use]
+    pub fn at(mut self, due: Timestamp) -> Self {
+        self.due = Some(due);
+        self
+    }
+
+    /// The same, with the trace of the message that caused it.
+    #[must_use]
+    pub fn traced(mut self, traceparent: Option<&str>) -> Self {
+        self.traceparent = traceparent.map(str::to_owned);
+        self
+    }
+}
+
+/// The scope of a conversation by SMS: digits of our number and the customer's; `<cc>.12345` for a short code.
+#[must_use]
+pub fn conversation(our_number: &str, our_country: &str, customer_number: &str) -> String {
+    let digits = |n: &str| n.chars().filter(char::is_ascii_digit).collect::<String>();
+    let ours = if our_country.is_empty() {
+        digits(our_number)
+    } else {
+        format!("{}.{}", our_country.to_ascii_lowercase(), digits(our_number))
+    };
+    format!("{ours}-{}", digits(customer_number))
+}

@@ -1,0 +1,149 @@
+//! Ids and slugs as types of their own, and the ids of publications: derived from the first fact's id, so that a
+//! repeat says the same facts with the same ids.
+
+use bytes::BytesMut;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use uuid::Uuid;
+
+type SqlError = Box<dyn std::error::Error + Sync + Send>;
+
+macro_rules! uuid_ids {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl ToSql for $name {
+            fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, SqlError> {
+                self.0.to_sql(ty, out)
+            }
+            fn accepts(ty: &Type) -> bool {
+                <Uuid as ToSql>::accepts(ty)
+            }
+            to_sql_checked!();
+        }
+
+        impl<'a> FromSql<'a> for $name {
+            fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, SqlError> {
+                Uuid::from_sql(ty, raw).map($name)
+            }
+            fn accepts(ty: &Type) -> bool {
+                <Uuid as FromSql>::accepts(ty)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map($name)
+            }
+        }
+    )+};
+}
+
+uuid_ids! {
+    /// Of a fact: the `id` of its body and its `message_id`.
+    FactId,
+    /// Of a room.
+    RoomId,
+    /// Of a contact.
+    ContactId,
+    /// Of an offer.
+    OfferId,
+    /// Of a session.
+    SessionId,
+    /// Of an entry of a transcript.
+    EntryId,
+    /// Of an outbound sms.
+    SmsId,
+}
+
+impl FactId {
+    /// The id of the `ordinal`-th publication of `fact` that this first fact leads to.
+    #[must_use]
+    pub fn derive(self, fact: &str, ordinal: u32) -> Self {
+        Self(Uuid::new_v5(&self.0, format!("{fact}/{ordinal}").as_bytes()))
+    }
+
+    /// The id of a row (`what`: room, contact, …) that this fact makes; the same on every try.
+    #[must_use]
+    pub fn row(self, what: &str, ordinal: u32) -> Uuid {
+        Uuid::new_v5(&self.0, format!("row {what}/{ordinal}").as_bytes())
+    }
+}
+
+/// A tenant, agent, skill, team, point of contact, carrier or code: 1 to 64 of `a-z 0-9 _ -`, beginning with a letter or digit.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Slug(String);
+
+/// What makes a slug.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is no slug: use 1 to 64 of a-z, 0-9, _ and -, beginning with a letter or digit")]
+pub struct NotASlug(String);
+
+impl Slug {
+    /// Checks the form.
+    ///
+    /// # Errors
+    /// `NotASlug` where the form is another.
+    pub fn new(text: &str) -> Result<Self, NotASlug> {
+        let is_slug = (1..=64).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+            && !text.starts_with(['_', '-']);
+        if is_slug { Ok(Self(text.to_owned())) } else { Err(NotASlug(text.chars().take(80).collect())) }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Slug {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl std::fmt::Display for Slug {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::str::FromStr for Slug {
+    type Err = NotASlug;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::new(text)
+    }
+}
+
+impl ToSql for Slug {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, SqlError> {
+        self.0.to_sql(ty, out)
+    }
+    fn accepts(ty: &Type) -> bool {
+        <String as ToSql>::accepts(ty)
+    }
+    to_sql_checked!();
+}
+
+impl<'a> FromSql<'a> for Slug {
+    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, SqlError> {
+        String::from_sql(ty, raw).map(Slug)
+    }
+    fn accepts(ty: &Type) -> bool {
+        <String as FromSql>::accepts(ty)
+    }
+}
