@@ -1,8 +1,10 @@
 //! What is around a fact's body: its name, id, routing key, headers and size; decoding one that was heard, and
 //! building one to say. It knows no fact in particular.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -81,7 +83,7 @@ pub fn digest(body: &[u8]) -> Vec<u8> {
 }
 
 /// Where a publication goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum To {
     /// `texthub.work`: what a worker must hear; mandatory, confirmed.
     Work,
@@ -104,35 +106,37 @@ pub trait Fact: Serialize {
 }
 
 /// A fact to say: returned by workers, published by the runner after commit.
-#[derive(Clone, Debug, PartialEq)]
+/// Its JSON form (body as an object) is what `heard.said` remembers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Publication {
     /// `message_id` and the body's `id`.
     pub id: FactId,
     /// The fact's name.
-    pub fact: &'static str,
+    pub fact: Cow<'static, str>,
     /// The tenant or the conversation.
     pub scope: String,
-    /// JSON.
+    /// JSON object.
+    #[serde(with = "json_bytes")]
     pub body: Vec<u8>,
     /// Which exchange.
     pub to: To,
     /// Not before this: up the ladder first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
     /// `correlation_id`.
     pub cause: FactId,
     /// Carried over from the message that caused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }
 
 impl Publication {
     /// A fact to say now, scoped to a tenant or a conversation.
     ///
-    /// # Panics
-    /// Never: our own bodies are always JSON.
     #[must_use]
     pub fn of<F: Fact>(fact: &F, scope: impl Into<String>) -> Self {
         let body = serde_json::to_vec(fact).unwrap_or_else(|error| unreachable!("our own body: {error}"));
-        Self { id: fact.id(), fact: F::NAME, scope: scope.into(), body, to: F::TO, due: None, cause: fact.cause(), traceparent: None }
+        Self { id: fact.id(), fact: Cow::Borrowed(F::NAME), scope: scope.into(), body, to: F::TO, due: None, cause: fact.cause(), traceparent: None }
     }
 
     /// The same, to arrive at `due` by the ladder of waits.
@@ -147,6 +151,20 @@ impl Publication {
     pub fn traced(mut self, traceparent: Option<&str>) -> Self {
         self.traceparent = traceparent.map(str::to_owned);
         self
+    }
+}
+
+/// Bodies as JSON objects within JSON.
+mod json_bytes {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+    use serde_json::Value;
+
+    pub fn serialize<S: Serializer>(body: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        serde_json::from_slice::<Value>(body).map_err(ser::Error::custom)?.serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        serde_json::to_vec(&Value::deserialize(from)?).map_err(de::Error::custom)
     }
 }
 
