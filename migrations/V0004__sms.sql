@@ -59,6 +59,8 @@ create table consent_entries (
     customer_number text not null,
     kind            text not null check (kind in ('opt_out', 'opt_in')),
     keyword         text not null,
+    -- whether it changed the state, so that its one confirmation was due
+    changed         boolean not null,
     caused_by       uuid not null,
     at              timestamptz not null
 );

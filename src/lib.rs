@@ -3,5 +3,6 @@
 
 pub mod facts;
 pub mod failure;
+pub mod hub;
 pub mod runtime;
 pub mod sms;

@@ -1,0 +1,3 @@
+//! What lives: rooms, transcripts, contacts, offers, sessions, consent.
+
+pub mod consent;
