@@ -46,7 +46,7 @@ create table entries (
     kind       text not null default 'text' check (kind in ('text', 'note')),
     text       text not null,
     -- what was mended on the way in, e.g. nul_replaced
-    flags      text[] not null default '{}',
+    flags      jsonb,
     media      jsonb,
     parts      integer not null,
     -- when the hub recorded it; when its author said it was written

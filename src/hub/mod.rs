@@ -1,3 +1,13 @@
-//! What lives: rooms, transcripts, contacts, offers, sessions, consent.
+//! What lives: rooms, entries, contacts, offers, sessions, slots, consent; each file a noun with its statements.
+//! Functions take the transaction and slices; lock order: rooms, sessions and contacts, offers, agents.
 
 pub mod consent;
+pub mod contact;
+pub mod entry;
+pub mod memory;
+pub mod offer;
+pub mod refusal;
+pub mod room;
+pub mod session;
+pub mod slot;
+pub mod sql;

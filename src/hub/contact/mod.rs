@@ -1,0 +1,149 @@
+//! Contacts: units of work to route. prequeue → queued → offered → active → `wrap_up` → closed; also parked. How they
+//! end is in `end.rs`, how they come back to the queue in `offer.rs` beside it.
+
+mod end;
+
+pub use end::{Ending, end};
+
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+
+use super::sql;
+use crate::failure::Failure;
+use crate::facts::envelope::{Fact, Publication};
+use crate::facts::ids::{ContactId, FactId, RoomId, Slug};
+use crate::facts::said::ContactQueued;
+
+/// A contact that lives in a room (short of wrap-up).
+#[derive(Clone, Debug)]
+pub struct Contact {
+    /// Its id.
+    pub id: ContactId,
+    /// Whose.
+    pub tenant: Slug,
+    /// Where.
+    pub room_id: RoomId,
+    /// `sms` or `chat`.
+    pub channel: String,
+    /// What is needed.
+    pub skill: Slug,
+    /// queued, offered, active, …
+    pub state: String,
+    /// Higher first.
+    pub priority: i32,
+    /// The original time of queueing.
+    pub queued_at: Timestamp,
+    /// Whose slot it holds.
+    pub agent: Option<Slug>,
+    /// Who should have it, if free.
+    pub preferred_agent: Option<Slug>,
+    /// By which fact.
+    pub caused_by: FactId,
+}
+
+const COLUMNS: &str = "c.id, c.tenant, c.room_id, c.channel, c.skill, c.state, c.priority, c.queued_at, c.agent,
+    c.preferred_agent, c.caused_by";
+
+fn from_row(row: &tokio_postgres::Row) -> Contact {
+    Contact {
+        id: row.get(0),
+        tenant: row.get(1),
+        room_id: row.get(2),
+        channel: row.get(3),
+        skill: row.get(4),
+        state: row.get(5),
+        priority: row.get(6),
+        queued_at: row.get(7),
+        agent: row.get(8),
+        preferred_agent: row.get(9),
+        caused_by: row.get(10),
+    }
+}
+
+/// Locks the living contacts of locked rooms.
+pub async fn lock_of_rooms(tx: &Transaction<'_>, rooms: &[RoomId]) -> Result<Vec<Contact>, Failure> {
+    let sql = format!(
+        "select {COLUMNS} from contacts c
+         where c.room_id = any($1) and c.state in ('prequeue', 'queued', 'offered', 'active', 'parked')
+         order by c.id for update of c"
+    );
+    Ok(sql::rows(tx, &sql, &[&rooms]).await?.iter().map(from_row).collect())
+}
+
+/// Locks the rooms of contacts, then the contacts: the order in which everybody locks.
+pub async fn lock_with_rooms(tx: &Transaction<'_>, ids: &[ContactId]) -> Result<Vec<Contact>, Failure> {
+    sql::touch(
+        tx,
+        "select 1 from rooms r where r.id in (select c.room_id from contacts c where c.id = any($1))
+         order by r.id for update of r",
+        &[&ids],
+    )
+    .await?;
+    let sql = format!("select {COLUMNS} from contacts c where c.id = any($1) order by c.id for update of c");
+    Ok(sql::rows(tx, &sql, &[&ids]).await?.iter().map(from_row).collect())
+}
+
+/// The contacts that these facts queued: for repeats.
+pub async fn of_causes(tx: &Transaction<'_>, causes: &[FactId]) -> Result<Vec<Contact>, Failure> {
+    let sql = format!("select {COLUMNS} from contacts c where c.caused_by = any($1)");
+    Ok(sql::rows(tx, &sql, &[&causes]).await?.iter().map(from_row).collect())
+}
+
+/// Writes new contacts of locked rooms. One with an agent is active from the start (outreach).
+pub async fn add(tx: &Transaction<'_>, now: Timestamp, contacts: &[&Contact]) -> Result<(), Failure> {
+    if contacts.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<ContactId> = contacts.iter().map(|c| c.id).collect();
+    let tenants: Vec<&Slug> = contacts.iter().map(|c| &c.tenant).collect();
+    let rooms: Vec<RoomId> = contacts.iter().map(|c| c.room_id).collect();
+    let channels: Vec<&str> = contacts.iter().map(|c| c.channel.as_str()).collect();
+    let skills: Vec<&Slug> = contacts.iter().map(|c| &c.skill).collect();
+    let states: Vec<&str> = contacts.iter().map(|c| c.state.as_str()).collect();
+    let priorities: Vec<i32> = contacts.iter().map(|c| c.priority).collect();
+    let queued: Vec<Timestamp> = contacts.iter().map(|c| c.queued_at).collect();
+    let agents: Vec<Option<&Slug>> = contacts.iter().map(|c| c.agent.as_ref()).collect();
+    let preferred: Vec<Option<&Slug>> = contacts.iter().map(|c| c.preferred_agent.as_ref()).collect();
+    let causes: Vec<FactId> = contacts.iter().map(|c| c.caused_by).collect();
+    sql::touch(
+        tx,
+        "insert into contacts (id, tenant, room_id, channel, skill, state, priority, queued_at, opened_at, agent,
+                               preferred_agent, accepted_at, caused_by)
+         select id, tenant, room_id, channel, skill, state, priority, queued_at, $12, agent, preferred,
+                case when state = 'active' then $12 end, caused_by
+         from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[],
+                     $8::timestamptz[], $9::text[], $10::text[], $11::uuid[])
+           as c (id, tenant, room_id, channel, skill, state, priority, queued_at, agent, preferred, caused_by)",
+        &[&ids, &tenants, &rooms, &channels, &skills, &states, &priorities, &queued, &agents, &preferred, &causes, &now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Makes a locked contact active with an agent whose slot is reserved.
+pub async fn activate(tx: &Transaction<'_>, now: Timestamp, id: ContactId, agent: &Slug) -> Result<(), Failure> {
+    sql::touch(
+        tx,
+        "update contacts set state = 'active', agent = $2, accepted_at = coalesce(accepted_at, $3) where id = $1",
+        &[&id, agent, &now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The fact that tells of a waiting contact.
+#[must_use]
+pub fn say_queued(now: Timestamp, contact: &Contact) -> Publication {
+    let said = ContactQueued {
+        id: contact.caused_by.derive(ContactQueued::NAME, 0),
+        cause_id: contact.caused_by,
+        at: now,
+        tenant: contact.tenant.clone(),
+        contact_id: contact.id,
+        room_id: contact.room_id,
+        skill: contact.skill.clone(),
+        priority: contact.priority,
+        queued_at: contact.queued_at,
+    };
+    Publication::of(&said, contact.tenant.as_str())
+}

@@ -1,0 +1,284 @@
+//! Offers: a contact shown to one agent. pending → accepted | refused | lapsed | rescinded, by compare-and-set: exactly
+//! one wins. A contact whose offer fails goes back to its place in the queue: original time and priority.
+
+use std::collections::HashMap;
+
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+use tokio_postgres::Row;
+
+use super::room::Ends;
+use super::{slot, sql};
+use crate::failure::Failure;
+use crate::facts::due::OfferDue;
+use crate::facts::envelope::{Fact, Publication};
+use crate::facts::ids::{ContactId, FactId, OfferId, RoomId, Slug};
+use crate::facts::said::{OfferMade, OfferOutcome, OfferSettled};
+
+/// A pending offer, with what its fact tells.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// Its id.
+    pub id: OfferId,
+    /// Of what.
+    pub contact_id: ContactId,
+    /// Where.
+    pub room_id: RoomId,
+    /// To whom.
+    pub agent: Slug,
+    /// For which skill.
+    pub skill: Slug,
+    /// Both ends of the room.
+    pub ends: Ends,
+    /// Since when the contact waits.
+    pub queued_at: Timestamp,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// When it lapses.
+    pub lapses_at: Timestamp,
+    /// By which fact, and the how-manieth of it.
+    pub caused_by: FactId,
+    /// See `caused_by`.
+    pub ordinal: i32,
+}
+
+/// Makes offers for queued, locked contacts whose agents' slots are reserved.
+pub async fn make(tx: &Transaction<'_>, offers: &[Offer]) -> Result<(), Failure> {
+    if offers.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<OfferId> = offers.iter().map(|o| o.id).collect();
+    let tenants: Vec<&Slug> = offers.iter().map(|o| &o.ends.tenant).collect();
+    let contacts: Vec<ContactId> = offers.iter().map(|o| o.contact_id).collect();
+    let rooms: Vec<RoomId> = offers.iter().map(|o| o.room_id).collect();
+    let agents: Vec<&Slug> = offers.iter().map(|o| &o.agent).collect();
+    let made: Vec<Timestamp> = offers.iter().map(|o| o.made_at).collect();
+    let lapses: Vec<Timestamp> = offers.iter().map(|o| o.lapses_at).collect();
+    let causes: Vec<FactId> = offers.iter().map(|o| o.caused_by).collect();
+    let ordinals: Vec<i32> = offers.iter().map(|o| o.ordinal).collect();
+    let offered = sql::touch(
+        tx,
+        "with made as (
+           insert into offers (id, tenant, contact_id, room_id, agent, state, made_at, lapses_at, caused_by, ordinal)
+           select id, tenant, contact, room, agent, 'pending', made_at, lapses_at, cause, ordinal
+           from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[],
+                       $7::timestamptz[], $8::uuid[], $9::int[])
+             as o (id, tenant, contact, room, agent, made_at, lapses_at, cause, ordinal)
+           returning contact_id, agent)
+         update contacts c set state = 'offered', agent = made.agent
+         from made where c.id = made.contact_id and c.state = 'queued'",
+        &[&ids, &tenants, &contacts, &rooms, &agents, &made, &lapses, &causes, &ordinals],
+    )
+    .await?;
+    if offered == offers.len() as u64 {
+        Ok(())
+    } else {
+        Err(Failure::Retry("a contact left the queue while it was offered".into()))
+    }
+}
+
+/// The offers that these facts caused: for repeats.
+pub async fn of_causes(tx: &Transaction<'_>, causes: &[FactId]) -> Result<Vec<Offer>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select o.id, o.contact_id, o.room_id, o.agent, c.skill, r.tenant, r.channel, r.our_number, r.our_country,
+                r.customer_number, c.queued_at, o.made_at, o.lapses_at, o.caused_by, o.ordinal
+         from offers o join contacts c on c.id = o.contact_id join rooms r on r.id = o.room_id
+         where o.caused_by = any($1) order by o.caused_by, o.ordinal",
+        &[&causes],
+    )
+    .await?;
+    Ok(rows.iter().map(from_row).collect())
+}
+
+fn from_row(row: &Row) -> Offer {
+    Offer {
+        id: row.get(0),
+        contact_id: row.get(1),
+        room_id: row.get(2),
+        agent: row.get(3),
+        skill: row.get(4),
+        ends: Ends::of_row(row, 5),
+        queued_at: row.get(10),
+        made_at: row.get(11),
+        lapses_at: row.get(12),
+        caused_by: row.get(13),
+        ordinal: row.get(14),
+    }
+}
+
+/// The offer itself, and its timer.
+#[must_use]
+pub fn say_made(offer: &Offer) -> Vec<Publication> {
+    let nth = offer.ordinal.unsigned_abs();
+    let tenant = &offer.ends.tenant;
+    let made = OfferMade {
+        id: offer.caused_by.derive(OfferMade::NAME, nth),
+        cause_id: offer.caused_by,
+        at: offer.made_at,
+        tenant: tenant.clone(),
+        offer_id: offer.id,
+        contact_id: offer.contact_id,
+        room_id: offer.room_id,
+        agent: offer.agent.clone(),
+        skill: offer.skill.clone(),
+        channel: offer.ends.channel(),
+        our_number: offer.ends.our_number.clone(),
+        customer_number: offer.ends.customer_number.clone(),
+        queued_at: offer.queued_at,
+        lapses_at: offer.lapses_at,
+    };
+    let due = OfferDue {
+        id: offer.caused_by.derive(OfferDue::NAME, nth),
+        cause_id: offer.caused_by,
+        at: offer.made_at,
+        tenant: tenant.clone(),
+        offer_id: offer.id,
+        due_at: offer.lapses_at,
+    };
+    vec![Publication::of(&made, tenant.as_str()), Publication::of(&due, tenant.as_str()).at(offer.lapses_at)]
+}
+
+/// A pending offer that is to be settled, under the lock of its contact.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    /// Its id.
+    pub id: OfferId,
+    /// Of what.
+    pub contact_id: ContactId,
+    /// Where.
+    pub room_id: RoomId,
+    /// Whose.
+    pub tenant: Slug,
+    /// To whom.
+    pub agent: Slug,
+    /// pending, or how it was settled.
+    pub state: String,
+    /// When it lapses.
+    pub lapses_at: Timestamp,
+}
+
+/// Reads offers without a lock.
+pub async fn of_ids(tx: &Transaction<'_>, ids: &[OfferId]) -> Result<Vec<Pending>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select id, contact_id, room_id, tenant, agent, state, lapses_at from offers where id = any($1)",
+        &[&ids],
+    )
+    .await?;
+    Ok(rows.iter().map(pending).collect())
+}
+
+/// The pending offers of an agent.
+pub async fn pending_of_agent(tx: &Transaction<'_>, tenant: &Slug, agent: &Slug) -> Result<Vec<Pending>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select id, contact_id, room_id, tenant, agent, state, lapses_at from offers
+         where tenant = $1 and agent = $2 and state = 'pending' order by contact_id",
+        &[tenant, agent],
+    )
+    .await?;
+    Ok(rows.iter().map(pending).collect())
+}
+
+fn pending(row: &Row) -> Pending {
+    Pending {
+        id: row.get(0),
+        contact_id: row.get(1),
+        room_id: row.get(2),
+        tenant: row.get(3),
+        agent: row.get(4),
+        state: row.get(5),
+        lapses_at: row.get(6),
+    }
+}
+
+/// Compare-and-set from pending: (offer, by which fact, why). Returns those that won.
+pub async fn settle(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    outcome: OfferOutcome,
+    offers: &[(OfferId, FactId, &str)],
+) -> Result<Vec<OfferId>, Failure> {
+    if offers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<OfferId> = offers.iter().map(|o| o.0).collect();
+    let reasons: Vec<&str> = offers.iter().map(|o| o.2).collect();
+    let rows = sql::rows(
+        tx,
+        "update offers o set state = $3, settled_at = $4, reason = s.reason
+         from unnest($1::uuid[], $2::text[]) as s (id, reason)
+         where o.id = s.id and o.state = 'pending' returning o.id",
+        &[&ids, &reasons, &outcome.as_str(), &now],
+    )
+    .await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Ends a pending offer without an accept: the contact is queued again where it stood, the slot is freed. The contact
+/// is locked by the caller. Says nothing where somebody else was faster.
+pub async fn give_back(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    cause: FactId,
+    outcome: OfferOutcome,
+    reason: &str,
+    offers: &[Pending],
+) -> Result<Vec<Publication>, Failure> {
+    let asked: Vec<(OfferId, FactId, &str)> = offers.iter().map(|o| (o.id, cause, reason)).collect();
+    let won = settle(tx, now, outcome, &asked).await?;
+    let won: HashMap<OfferId, &Pending> = offers.iter().filter(|o| won.contains(&o.id)).map(|o| (o.id, o)).collect();
+    let contacts: Vec<ContactId> = won.values().map(|o| o.contact_id).collect();
+    sql::touch(
+        tx,
+        "update contacts set state = 'queued', agent = null where id = any($1) and state = 'offered'",
+        &[&contacts],
+    )
+    .await?;
+    let freed: Vec<(Slug, Slug)> = won.values().map(|o| (o.tenant.clone(), o.agent.clone())).collect();
+    slot::release(tx, &freed).await?;
+    Ok(offers
+        .iter()
+        .filter(|o| won.contains_key(&o.id))
+        .enumerate()
+        .map(|(nth, o)| {
+            let over = Over { id: o.id, contact_id: o.contact_id, tenant: &o.tenant, agent: &o.agent };
+            settled(now, cause, u32::try_from(nth).unwrap_or(u32::MAX), &over, outcome, reason)
+        })
+        .collect())
+}
+
+/// What `offer.settled` tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Over<'a> {
+    /// Which.
+    pub id: OfferId,
+    /// Of what.
+    pub contact_id: ContactId,
+    /// Whose.
+    pub tenant: &'a Slug,
+    /// To whom it was made.
+    pub agent: &'a Slug,
+}
+
+/// The fact that tells of a settled offer.
+#[must_use]
+pub fn say_settled(now: Timestamp, cause: FactId, over: &Over<'_>, outcome: OfferOutcome, reason: &str) -> Publication {
+    settled(now, cause, 0, over, outcome, reason)
+}
+
+fn settled(now: Timestamp, cause: FactId, nth: u32, over: &Over<'_>, outcome: OfferOutcome, reason: &str) -> Publication {
+    let said = OfferSettled {
+        id: cause.derive(OfferSettled::NAME, nth),
+        cause_id: cause,
+        at: now,
+        tenant: over.tenant.clone(),
+        offer_id: over.id,
+        contact_id: over.contact_id,
+        agent: over.agent.clone(),
+        outcome,
+        reason: reason.to_owned(),
+    };
+    Publication::of(&said, over.tenant.as_str())
+}

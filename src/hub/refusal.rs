@@ -1,0 +1,117 @@
+//! The stored no: every refusal of what an agent or a program asked for is a row, so that a repeat is refused the same.
+
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+
+use super::sql;
+use crate::failure::Failure;
+use crate::facts::envelope::{Fact, Publication};
+use crate::facts::ids::{FactId, Slug};
+use crate::facts::said::CommandRefused;
+
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident = $word:literal, $sentence:literal;)+) => {
+        /// The closed list of reasons: add, never rename.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Refusal { $($(#[$doc])* $name),+ }
+        impl Refusal {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+            /// The stable word.
+            #[must_use]
+            pub fn word(self) -> &'static str { match self { $(Self::$name => $word),+ } }
+            /// For people: what to do.
+            #[must_use]
+            pub fn sentence(self) -> &'static str { match self { $(Self::$name => $sentence),+ } }
+        }
+    };
+}
+
+refusals! {
+    /// No such tenant.
+    UnknownTenant = "unknown_tenant", "There is no such tenant.";
+    /// The tenant's SMS messaging is off.
+    DisabledTenant = "disabled_tenant", "SMS messaging is switched off for this tenant.";
+    /// No such agent in this tenant.
+    UnknownAgent = "unknown_agent", "There is no such agent in this tenant.";
+    /// No such room in this tenant.
+    UnknownRoom = "unknown_room", "There is no such room in this tenant.";
+    /// The room is closed.
+    RoomClosed = "room_closed", "The conversation is over; text the customer to begin a new one.";
+    /// The deadline has passed.
+    SessionExpired = "session_expired", "Nobody wrote for too long and the session has expired; text the customer to begin a new one.";
+    /// The room is not this agent's.
+    NotAMember = "not_a_member", "This conversation is not yours.";
+    /// Another agent holds the contact.
+    HeldByOther = "held_by_other", "Another agent is working with this customer.";
+    /// The limit is reached.
+    NoFreeSlot = "no_free_slot", "All your slots are in use; end a contact first.";
+    /// The agent is logged out.
+    LoggedOut = "logged_out", "You are logged out; log in first.";
+    /// The offer is settled.
+    OfferGone = "offer_gone", "This offer is over.";
+    /// The offer was made to somebody else.
+    NotYourOffer = "not_your_offer", "This offer was made to another agent.";
+    /// The customer opted out.
+    OptedOut = "opted_out", "The customer has opted out of texts from this number.";
+    /// Empty, or longer than allowed.
+    TextLength = "text_length", "A text has 1 to 1,600 characters (a note 1 to 10,000).";
+    /// No number to send from.
+    NoNumber = "no_number", "Say which of our numbers to text from, or a skill that has one.";
+    /// The customer's number cannot be one.
+    BadNumber = "bad_number", "The customer's number must be E.164: + and 7 to 15 digits.";
+    /// No such contact, offer or skill in this tenant.
+    NotFound = "not_found", "There is no such thing in this tenant.";
+    /// The contact is over already.
+    AlreadyEnded = "already_ended", "This contact is over already.";
+    /// Not in this version.
+    NotSupported = "not_supported", "This installation cannot do that yet.";
+}
+
+/// What is refused.
+#[derive(Clone, Copy, Debug)]
+pub struct Refused<'a> {
+    /// The id of what was asked.
+    pub id: FactId,
+    /// Which fact.
+    pub fact: &'a str,
+    /// Whose.
+    pub tenant: &'a Slug,
+    /// Why.
+    pub why: Refusal,
+}
+
+/// The fact that tells the producer; the same for every repeat.
+#[must_use]
+pub fn say(now: Timestamp, refused: Refused<'_>) -> Publication {
+    let said = CommandRefused {
+        id: refused.id.derive(CommandRefused::NAME, 0),
+        cause_id: refused.id,
+        at: now,
+        tenant: refused.tenant.clone(),
+        refused_id: refused.id,
+        refused: refused.fact.to_owned(),
+        reason: refused.why.word().to_owned(),
+        sentence: refused.why.sentence().to_owned(),
+    };
+    Publication::of(&said, refused.tenant.as_str())
+}
+
+/// Writes refusals and says them.
+pub async fn refuse(tx: &Transaction<'_>, now: Timestamp, refused: &[Refused<'_>]) -> Result<Vec<Publication>, Failure> {
+    let ids: Vec<FactId> = refused.iter().map(|r| r.id).collect();
+    let facts: Vec<&str> = refused.iter().map(|r| r.fact).collect();
+    let tenants: Vec<&Slug> = refused.iter().map(|r| r.tenant).collect();
+    let reasons: Vec<&str> = refused.iter().map(|r| r.why.word()).collect();
+    let sentences: Vec<&str> = refused.iter().map(|r| r.why.sentence()).collect();
+    sql::touch(
+        tx,
+        "insert into refusals (refused_id, refused, tenant, reason, sentence, at)
+         select id, fact, tenant, reason, sentence, $6
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) as r (id, fact, tenant, reason, sentence)
+         on conflict (refused_id, refused) do nothing",
+        &[&ids, &facts, &tenants, &reasons, &sentences, &now],
+    )
+    .await?;
+    Ok(refused.iter().map(|r| say(now, *r)).collect())
+}

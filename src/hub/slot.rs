@@ -1,0 +1,186 @@
+//! Slots: the one function that takes them, the one that gives them back, and the set of agents that are ready for a
+//! skill. `slots_used` is written here alone, under the agent's lock; it never passes the limit at the moment of
+//! reservation, whatever is racing. An agent's rows of `ready_agents` are written only by who holds the agent's lock.
+
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+
+use super::sql;
+use crate::failure::Failure;
+use crate::facts::ids::Slug;
+
+/// An agent as facts tell of one, after a change of slots or state.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Whose.
+    pub tenant: Slug,
+    /// Who.
+    pub agent: Slug,
+    /// `logged_out`, `unavailable`, `available`.
+    pub state: String,
+    /// Why unavailable.
+    pub code: Option<Slug>,
+    /// Slots in use.
+    pub slots_used: i32,
+    /// Most of them.
+    pub limit: i32,
+}
+
+/// What a reservation asks of the agent's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// An offer: only an available agent.
+    Available,
+    /// What the agent begins: available or unavailable.
+    LoggedIn,
+}
+
+/// The answer to one reservation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reservation {
+    /// The slots are taken.
+    Reserved,
+    /// All slots are in use.
+    NoFreeSlot,
+    /// The agent's state does not allow it.
+    NotThere,
+    /// There is no such agent, or it was ended.
+    UnknownAgent,
+}
+
+/// Takes `n` slots of each (tenant, agent, n): all of the n or none. The only way to a slot, for offers, outreach and
+/// every later kind. Answers stand in the order asked; an agent may stand there once.
+pub async fn reserve(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    asks: Asks,
+    wanted: &[(Slug, Slug, i32)],
+) -> Result<Vec<Reservation>, Failure> {
+    let tenants: Vec<&Slug> = wanted.iter().map(|w| &w.0).collect();
+    let agents: Vec<&Slug> = wanted.iter().map(|w| &w.1).collect();
+    let counts: Vec<i32> = wanted.iter().map(|w| w.2).collect();
+    lock(tx, &tenants, &agents).await?;
+    let reserved = sql::rows(
+        tx,
+        "update agents a
+         set slots_used = a.slots_used + w.n, idle_since = $4
+         from unnest($1::text[], $2::text[], $3::int[]) as w (tenant, agent, n)
+         where a.tenant = w.tenant and a.id = w.agent and a.ended_at is null
+           and a.slots_used + w.n <= a.slot_limit
+           and (a.state = 'available' or ($5 and a.state = 'unavailable'))
+         returning a.tenant, a.id",
+        &[&tenants, &agents, &counts, &now, &(asks == Asks::LoggedIn)],
+    )
+    .await?;
+    let taken: Vec<(Slug, Slug)> = reserved.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let mut answers = Vec::with_capacity(wanted.len());
+    for (tenant, agent, _) in wanted {
+        answers.push(if taken.iter().any(|(t, a)| t == tenant && a == agent) {
+            Reservation::Reserved
+        } else {
+            why_not(tx, asks, tenant, agent).await?
+        });
+    }
+    refresh_ready_of(tx, &tenants, &agents).await?;
+    Ok(answers)
+}
+
+async fn why_not(tx: &Transaction<'_>, asks: Asks, tenant: &Slug, agent: &Slug) -> Result<Reservation, Failure> {
+    let row = sql::row(tx, "select state, ended_at is null from agents where tenant = $1 and id = $2", &[tenant, agent]).await?;
+    let Some(row) = row.filter(|row| row.get(1)) else { return Ok(Reservation::UnknownAgent) };
+    let state: &str = row.get(0);
+    let is_there = state == "available" || (asks == Asks::LoggedIn && state == "unavailable");
+    Ok(if is_there { Reservation::NoFreeSlot } else { Reservation::NotThere })
+}
+
+/// Gives slots back: one for each (tenant, agent) named, which may stand there more than once. The caller has just
+/// won the compare-and-set of what held them. Says how each agent stands now, one row an agent.
+pub async fn release(tx: &Transaction<'_>, freed: &[(Slug, Slug)]) -> Result<Vec<Standing>, Failure> {
+    if freed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let tenants: Vec<&Slug> = freed.iter().map(|f| &f.0).collect();
+    let agents: Vec<&Slug> = freed.iter().map(|f| &f.1).collect();
+    lock(tx, &tenants, &agents).await?;
+    let rows = sql::rows(
+        tx,
+        "update agents a set slots_used = a.slots_used - f.n
+         from (select tenant, agent, count(*)::int as n
+               from unnest($1::text[], $2::text[]) as f (tenant, agent) group by tenant, agent) f
+         where a.tenant = f.tenant and a.id = f.agent
+         returning a.tenant, a.id, a.state, a.code, a.slots_used, a.slot_limit",
+        &[&tenants, &agents],
+    )
+    .await?;
+    refresh_ready_of(tx, &tenants, &agents).await?;
+    Ok(rows.iter().map(standing).collect())
+}
+
+/// How an agent stands, under its lock.
+pub async fn lock_standing(tx: &Transaction<'_>, tenant: &Slug, agent: &Slug) -> Result<Option<Standing>, Failure> {
+    let row = sql::row(
+        tx,
+        "select tenant, id, state, code, slots_used, slot_limit from agents
+         where tenant = $1 and id = $2 and ended_at is null for update",
+        &[tenant, agent],
+    )
+    .await?;
+    Ok(row.as_ref().map(standing))
+}
+
+fn standing(row: &tokio_postgres::Row) -> Standing {
+    Standing {
+        tenant: row.get(0),
+        agent: row.get(1),
+        state: row.get(2),
+        code: row.get(3),
+        slots_used: row.get(4),
+        limit: row.get(5),
+    }
+}
+
+/// Locks agents in the one order, so that no two transactions wait for each other in a circle.
+async fn lock(tx: &Transaction<'_>, tenants: &[&Slug], agents: &[&Slug]) -> Result<(), Failure> {
+    sql::touch(
+        tx,
+        "select 1 from agents a
+         where (a.tenant, a.id) in (select * from unnest($1::text[], $2::text[]))
+         order by a.tenant, a.id for update",
+        &[&tenants, &agents],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Makes `ready_agents` right for agents of one tenant whose lock is held: after a change of slots, state, skills or limit.
+pub async fn refresh_ready(tx: &Transaction<'_>, tenant: &Slug, agents: &[Slug]) -> Result<(), Failure> {
+    let tenants = vec![tenant; agents.len()];
+    let agents: Vec<&Slug> = agents.iter().collect();
+    refresh_ready_of(tx, &tenants, &agents).await
+}
+
+async fn refresh_ready_of(tx: &Transaction<'_>, tenants: &[&Slug], agents: &[&Slug]) -> Result<(), Failure> {
+    sql::touch(
+        tx,
+        "with asked as (select distinct tenant, agent from unnest($1::text[], $2::text[]) as q (tenant, agent)),
+         want as (
+           select s.tenant, s.skill, s.agent, s.proficiency, a.idle_since
+           from asked q
+           join agents a on a.tenant = q.tenant and a.id = q.agent
+           join agent_skills s on s.tenant = q.tenant and s.agent = q.agent
+           join skills k on k.tenant = s.tenant and k.id = s.skill
+           where a.state = 'available' and a.ended_at is null and a.slots_used < a.slot_limit and k.ended_at is null),
+         gone as (
+           delete from ready_agents r using asked q
+           where r.tenant = q.tenant and r.agent = q.agent
+             and not exists (select 1 from want w where w.tenant = r.tenant and w.agent = r.agent and w.skill = r.skill))
+         insert into ready_agents as r (tenant, skill, agent, proficiency, idle_since)
+         select tenant, skill, agent, proficiency, idle_since from want
+         on conflict (tenant, agent, skill) do update
+           set proficiency = excluded.proficiency, idle_since = excluded.idle_since
+           where (r.proficiency, r.idle_since) is distinct from (excluded.proficiency, excluded.idle_since)",
+        &[&tenants, &agents],
+    )
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! Statements through the connection's cache of prepared ones: one round trip each on the hot path.
+
+use deadpool_postgres::Transaction;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use crate::failure::Failure;
+
+/// Rows of a statement.
+pub async fn rows(tx: &Transaction<'_>, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Failure> {
+    let statement = tx.prepare_cached(sql).await?;
+    Ok(tx.query(&statement, params).await?)
+}
+
+/// The row of a statement, where there is one.
+pub async fn row(tx: &Transaction<'_>, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, Failure> {
+    Ok(rows(tx, sql, params).await?.into_iter().next())
+}
+
+/// How many rows a statement touched.
+pub async fn touch(tx: &Transaction<'_>, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Failure> {
+    let statement = tx.prepare_cached(sql).await?;
+    Ok(tx.execute(&statement, params).await?)
+}
