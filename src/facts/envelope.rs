@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::heard::Hearable;
 use super::ids::FactId;
 
 /// The largest body, in bytes.
@@ -137,6 +138,13 @@ impl Publication {
     pub fn of<F: Fact>(fact: &F, scope: impl Into<String>) -> Self {
         let body = serde_json::to_vec(fact).unwrap_or_else(|error| unreachable!("our own body: {error}"));
         Self { id: fact.id(), fact: Cow::Borrowed(F::NAME), scope: scope.into(), body, to: F::TO, due: None, cause: fact.cause(), traceparent: None }
+    }
+
+    /// A fact said to the hub from outside (a carrier, the gateway, a program), published to `texthub`.
+    #[must_use]
+    pub fn to_the_hub<F: Hearable + Serialize>(fact: &F, scope: impl Into<String>) -> Self {
+        let body = serde_json::to_vec(fact).unwrap_or_else(|error| unreachable!("our own body: {error}"));
+        Self { id: fact.id(), fact: Cow::Borrowed(F::NAME), scope: scope.into(), body, to: To::Announce, due: None, cause: fact.id(), traceparent: None }
     }
 
     /// The same, to arrive at `due` by the ladder of waits.

@@ -67,11 +67,20 @@ uuid_ids! {
     SmsId,
 }
 
+/// Namespace of ids that are derived from carriers' ids.
+const CARRIERS: Uuid = Uuid::from_u128(0x6d0f_5b0e_33c1_5a0c_9a4e_21a0_7c51_5f39);
+
 impl FactId {
     /// The id of the `ordinal`-th publication of `fact` that this first fact leads to.
     #[must_use]
     pub fn derive(self, fact: &str, ordinal: u32) -> Self {
         Self(Uuid::new_v5(&self.0, format!("{fact}/{ordinal}").as_bytes()))
+    }
+
+    /// The id of a fact that a carrier reports: of carrier and carrier's id, so that its own repeat is the same fact.
+    #[must_use]
+    pub fn of_carrier(fact: &str, carrier: &Slug, carriers_id: &str) -> Self {
+        Self(Uuid::new_v5(&CARRIERS, format!("{fact}/{carrier}/{carriers_id}").as_bytes()))
     }
 
     /// The id of a row (`what`: room, contact, …) that this fact makes; the same on every try.

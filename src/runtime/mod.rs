@@ -1,3 +1,4 @@
 //! What runs workers: the loop, supervision, the database, the clock, telemetry.
 
+pub mod clock;
 pub mod worker;
