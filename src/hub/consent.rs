@@ -237,7 +237,11 @@ mod tests {
         ];
         let folded = fold(&words, &[false; 6], &HashMap::new());
         assert_eq!(folded.changed, [false, true, false, true, true, true]);
-        assert_eq!(folded.last.get(&words[0].party()), Some(&OptIn), "a repeat within the batch is not the newest word");
+        assert_eq!(
+            folded.last.get(&words[0].party()),
+            Some(&OptIn),
+            "a repeat within the batch is not the newest word"
+        );
         assert_eq!(folded.last.get(&words[3].party()), Some(&OptOut));
     }
 

@@ -1,6 +1,6 @@
 //! How a text travels: the GSM 03.38 alphabet where every character is in it, else UCS-2, and its parts. Escapes and
 //! surrogate pairs are never split; the count equals what carriers bill. Nothing is replaced by look-alikes here.
-//! The alphabet is data, made by scripts/gsm_alphabet.py.
+//! The alphabet is data, made by `scripts/gsm_alphabet.py`.
 
 use std::sync::LazyLock;
 

@@ -22,8 +22,20 @@ pub struct Keyword {
 }
 
 /// 47 CFR 64.1200(a)(10) names stop, quit, end, revoke, opt out, cancel, unsubscribe; the rest are carriers' words.
-const STOP: &[&str] =
-    &["STOP", "STOPALL", "STOP ALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT", "OPT OUT", "ARRET", "ARRÊT"];
+const STOP: &[&str] = &[
+    "STOP",
+    "STOPALL",
+    "STOP ALL",
+    "UNSUBSCRIBE",
+    "CANCEL",
+    "END",
+    "QUIT",
+    "REVOKE",
+    "OPTOUT",
+    "OPT OUT",
+    "ARRET",
+    "ARRÊT",
+];
 /// YES is none: it answers questions.
 const START: &[&str] = &["START", "UNSTOP"];
 const HELP: &[&str] = &["HELP", "INFO"];
@@ -61,7 +73,8 @@ mod tests {
 
     #[test]
     fn a_listed_word_alone_counts_however_it_is_dressed() {
-        for text in ["STOP", "stop", " Stop. ", "«stop»", "STOP!!!", "\"stop\"", "Stop\n", "\u{200b}stop", "“STOP”"] {
+        for text in ["STOP", "stop", " Stop. ", "«stop»", "STOP!!!", "\"stop\"", "Stop\n", "\u{200b}stop", "“STOP”"]
+        {
             assert_eq!(keyword(text), Some(Keyword { wish: Wish::Stop, word: "STOP" }), "{text:?}");
         }
         for text in ["opt out", "Opt-Out", "OPT  OUT.", "opt‑out"] {

@@ -1,0 +1,84 @@
+//! Connections that a handler can cut: from then on nothing is written, so that the sender's line breaks after the
+//! request was taken and before it is answered.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Cuts its connection.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scissors(Arc<AtomicBool>);
+
+impl Scissors {
+    /// Nothing is written from now on.
+    pub fn cut(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+impl Connected<IncomingStream<'_, Lines>> for Scissors {
+    fn connect_info(stream: IncomingStream<'_, Lines>) -> Self {
+        stream.remote_addr().clone()
+    }
+}
+
+/// Accepts connections that can be cut.
+#[derive(Debug)]
+pub(super) struct Lines(pub TcpListener);
+
+impl Listener for Lines {
+    type Io = Line;
+    type Addr = Scissors;
+
+    async fn accept(&mut self) -> (Line, Scissors) {
+        let (stream, _): (TcpStream, SocketAddr) = Listener::accept(&mut self.0).await;
+        let scissors = Scissors::default();
+        (Line { stream, scissors: scissors.clone() }, scissors)
+    }
+
+    fn local_addr(&self) -> io::Result<Scissors> {
+        Ok(Scissors::default())
+    }
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Line {
+    stream: TcpStream,
+    scissors: Scissors,
+}
+
+impl Line {
+    fn whole(&self) -> io::Result<()> {
+        if self.scissors.0.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+    }
+}
+
+impl AsyncRead for Line {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.whole()?;
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
