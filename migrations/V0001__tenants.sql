@@ -110,3 +110,4 @@ create table points_of_contact (
 -- one owner of a number in the whole installation; short codes by country
 create unique index points_of_contact_number on points_of_contact
     (number, (case when kind = 'short' then country else '' end)) where ended_at is null and channel = 'sms';
+create index points_of_contact_any_number on points_of_contact (number) where channel = 'sms';

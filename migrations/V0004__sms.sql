@@ -22,6 +22,7 @@ create table sms (
     final_at        timestamptz,
     caused_by       uuid not null
 ) with (fillfactor = 70);
+create index sms_caused_by on sms (caused_by);
 create index sms_of_room on sms (room_id, seq);
 create index sms_unsent on sms (room_id, seq) where state in ('requested', 'sending', 'held');
 create index sms_waiting on sms (requested_at) where state in ('requested', 'held');

@@ -4,5 +4,7 @@
 pub mod facts;
 pub mod failure;
 pub mod hub;
+pub mod routing;
 pub mod runtime;
 pub mod sms;
+pub mod tenant;

@@ -4,8 +4,10 @@
 pub mod consent;
 pub mod contact;
 pub mod entry;
+pub mod inbound;
 pub mod memory;
 pub mod offer;
+pub mod outbound;
 pub mod refusal;
 pub mod room;
 pub mod session;

@@ -1,0 +1,164 @@
+//! STOP, START and HELP, exactly: into the transcript and the ledger, with at most one automatic answer. STOP while
+//! nobody has accepted ends the contact; while active it only blocks the composer. A keyword alone queues nobody.
+
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+
+use super::{Arrival, Conversation, Recorded, Fate, disabled, plain};
+use crate::failure::Failure;
+use crate::facts::envelope::Publication;
+use crate::facts::ids::{EntryId, SmsId};
+use crate::facts::said::{Author, ContactOutcome, Direction};
+use crate::hub::consent::{self, ConsentKind, Noted};
+use crate::hub::contact::{self, Ending};
+use crate::hub::entry::{self, Entry};
+use crate::hub::outbound::{self, Outbound};
+use crate::hub::room::{self, Closing, Ends};
+use crate::hub::session;
+use crate::sms::encoding;
+use crate::sms::keywords::Keyword;
+
+pub(super) async fn record(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    arrival: &Arrival,
+    word: Keyword,
+    conversation: &mut Conversation,
+) -> Result<Fate, Failure> {
+    if conversation.room.is_none() && !arrival.point.is_live {
+        return Ok(Err(disabled()));
+    }
+    let answer = answer(tx, now, arrival, word).await?;
+    if word == Keyword::Start && answer.is_none() {
+        return as_text(tx, now, arrival, conversation).await;
+    }
+    if conversation.room.is_none() {
+        conversation.open(now, arrival);
+    }
+    let Some(mut entry) = conversation.entry(now, arrival) else { return Ok(Err(disabled())) };
+    let reply = answer.and_then(|text| reply(now, arrival, word, text, conversation));
+    entry.deadline_at = entry.deadline_at.filter(|_| conversation.session.is_some());
+    let Some(room) = conversation.room.clone() else { return Ok(Err(disabled())) };
+    if conversation.is_new {
+        room::open(tx, &[&room], &[arrival.traceparent.as_deref()]).await?;
+    } else {
+        room::advance(tx, &[(room.id, room.next_seq)]).await?;
+    }
+    let entries: Vec<&Entry> = std::iter::once(&entry).chain(reply.as_ref().map(|r| &r.0)).collect();
+    entry::append(tx, &entries).await?;
+    outbound::request(tx, now, &reply.iter().map(|r| &r.1).collect::<Vec<_>>()).await?;
+    if let Some(deadline) = entry.deadline_at {
+        session::extend(tx, &[(room.id, deadline)]).await?;
+    }
+    let mut said: Vec<Publication> = conversation.expiry.take().map(|(_, said)| said).unwrap_or_default();
+    if conversation.is_new {
+        said.push(room::say_opened(&room, "keyword"));
+    }
+    said.extend(entries.iter().map(|e| entry::say(e, &arrival.ends)));
+    said.extend(reply.iter().map(|r| outbound::say(now, &r.1)));
+    said.extend(consequences(tx, now, arrival, word, conversation).await?);
+    let said = said.into_iter().map(|p| p.traced(arrival.traceparent.as_deref())).collect();
+    Ok(Ok(Recorded { said, is_kept: true }))
+}
+
+/// The ledger, and the automatic text that follows from it.
+async fn answer(tx: &Transaction<'_>, now: Timestamp, arrival: &Arrival, word: Keyword) -> Result<Option<String>, Failure> {
+    let ends = &arrival.ends;
+    let [stop, start, help] = &arrival.point.texts;
+    let (kind, text) = match word {
+        Keyword::Stop => (ConsentKind::OptOut, stop),
+        Keyword::Start => (ConsentKind::OptIn, start),
+        Keyword::Help => {
+            let party = (ends.tenant.as_str(), ends.our_number.as_str(), ends.customer_number.as_str());
+            let is_out = consent::opted_out(tx, &[party]).await?.first().copied().unwrap_or(false);
+            return Ok(Some(help.clone()).filter(|_| !is_out));
+        }
+    };
+    let noted = Noted {
+        tenant: ends.tenant.as_str(),
+        our_number: &ends.our_number,
+        customer_number: &ends.customer_number,
+        kind,
+        keyword: word.as_str(),
+        caused_by: arrival.id,
+    };
+    let has_changed = consent::note(tx, now, &[noted]).await?.first().copied().unwrap_or(false);
+    Ok(Some(text.clone()).filter(|_| has_changed))
+}
+
+/// START from somebody who never opted out is a text like any other.
+async fn as_text(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    arrival: &Arrival,
+    conversation: &mut Conversation,
+) -> Result<Fate, Failure> {
+    let text = Arrival { kind: super::Kind::Text, ..arrival.clone() };
+    let mut alone = std::collections::HashMap::from([(arrival.ends.clone(), std::mem::take(conversation))]);
+    let mut results = plain::record(tx, now, std::slice::from_ref(&text), &mut alone).await?;
+    Ok(results.pop().map_or_else(|| Err(disabled()), |(_, result)| result))
+}
+
+fn reply(
+    now: Timestamp,
+    arrival: &Arrival,
+    word: Keyword,
+    text: String,
+    conversation: &mut Conversation,
+) -> Option<(Entry, Outbound)> {
+    let carrier = arrival.point.carrier.clone()?;
+    let mut entry = conversation.entry(now, arrival)?;
+    let sms_id = SmsId(arrival.id.row("sms", 0));
+    entry.id = EntryId(arrival.id.row("entry", 1));
+    entry.ordinal = 1;
+    entry.direction = Direction::Outbound;
+    entry.author = Author::Hub;
+    entry.parts = encoding::parts(&text);
+    entry.text.clone_from(&text);
+    entry.flags = None;
+    entry.media = None;
+    entry.written_at = now;
+    entry.sms_id = Some(sms_id);
+    let outbound = Outbound {
+        id: sms_id,
+        room_id: entry.room_id,
+        entry_id: entry.id,
+        seq: entry.seq,
+        ends: Ends::clone(&arrival.ends),
+        carrier,
+        text,
+        is_confirmation: word == Keyword::Stop,
+        caused_by: arrival.id,
+    };
+    Some((entry, outbound))
+}
+
+/// STOP before anybody accepted ends the contact; a room that a keyword opened is closed at once.
+async fn consequences(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    arrival: &Arrival,
+    word: Keyword,
+    conversation: &Conversation,
+) -> Result<Vec<Publication>, Failure> {
+    let outcome = (word == Keyword::Stop).then_some(ContactOutcome::OptedOut);
+    let Some(contact) = &conversation.contact else {
+        let Some(room) = &conversation.room else { return Ok(Vec::new()) };
+        let reason = if word == Keyword::Stop { "opted_out" } else { "keyword" };
+        room::close(tx, now, &[Closing { id: room.id, cause: arrival.id, reason: reason.into(), outcome }]).await?;
+        return Ok(vec![room::say_closed(now, arrival.id, room.id, &room.ends, reason)]);
+    };
+    if word != Keyword::Stop || !matches!(contact.state.as_str(), "prequeue" | "queued" | "offered") {
+        return Ok(Vec::new());
+    }
+    let ending = Ending {
+        cause: arrival.id,
+        contact_id: contact.id,
+        outcome,
+        reason: "opted_out".into(),
+        disposition: None,
+        note: None,
+        is_final: true,
+    };
+    Ok(contact::end(tx, now, &[ending]).await?.into_iter().flatten().flatten().collect())
+}

@@ -1,0 +1,283 @@
+//! What a customer's text does: it joins the open room or opens one, is written to the transcript, queues a contact
+//! where the room has none, and moves the deadline of a live session. STOP and its kin, and a visitor's leaving, are
+//! in files of their own. A session past its deadline is expired here, in the same transaction, and a new room opened.
+
+mod keyword;
+mod left;
+mod plain;
+
+use std::collections::{HashMap, HashSet};
+
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::contact::{self, Contact, Ending};
+use super::entry::Entry;
+use super::room::{self, Ends, Room};
+use super::session::{self, Session};
+use super::sql;
+use crate::failure::Failure;
+use crate::facts::envelope::{Publication, Reason};
+use crate::facts::ids::{ContactId, EntryId, FactId, RoomId, Slug};
+use crate::facts::said::{Author, ContactOutcome, Direction};
+use crate::sms::encoding;
+use crate::sms::keywords::Keyword;
+use crate::tenant::point_of_contact::PointOfContact;
+
+/// What arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A text for an agent.
+    Text,
+    /// STOP, START or HELP, exactly.
+    Keyword(Keyword),
+    /// A visitor left the chat.
+    Left,
+}
+
+/// A text on its way into a room.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// Its place in the batch.
+    pub index: usize,
+    /// Of the fact that brought it.
+    pub id: FactId,
+    /// Between whom.
+    pub ends: Ends,
+    /// To which point of contact.
+    pub point: PointOfContact,
+    /// What was written; storable.
+    pub text: String,
+    /// What was mended.
+    pub flags: Option<Value>,
+    /// Links.
+    pub media: Option<Value>,
+    /// When the carrier took it; at most now.
+    pub received_at: Timestamp,
+    /// The trace it belongs to.
+    pub traceparent: Option<String>,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What became of an arrival: publications (to be kept where they do not follow from rows), or a reason to set it aside.
+pub type Fate = Result<Recorded, Reason>;
+
+/// See [`Fate`].
+#[derive(Debug)]
+pub struct Recorded {
+    /// What to say.
+    pub said: Vec<Publication>,
+    /// They follow from more than its own entry, room and contact: keep them for a repeat.
+    pub is_kept: bool,
+}
+
+/// A conversation as it stands, under its room's lock.
+#[derive(Clone, Debug, Default)]
+struct Conversation {
+    room: Option<Room>,
+    is_new: bool,
+    session: Option<Session>,
+    contact: Option<Contact>,
+    /// Who has the wrap-up of the conversation before.
+    wrapping_agent: Option<Slug>,
+    /// Said for the arrival that found the session past its deadline.
+    expiry: Option<(FactId, Vec<Publication>)>,
+}
+
+/// Splits arrivals so that within a wave each conversation has either plain texts or one arrival of another kind.
+#[must_use]
+pub fn waves(arrivals: Vec<Arrival>) -> Vec<Vec<Arrival>> {
+    let mut waves = Vec::new();
+    let mut rest = arrivals;
+    while !rest.is_empty() {
+        let mut plain: HashSet<Ends> = HashSet::new();
+        let mut shut: HashSet<Ends> = HashSet::new();
+        let (mut wave, mut later) = (Vec::new(), Vec::new());
+        for arrival in rest {
+            let ends = arrival.ends.clone();
+            if shut.contains(&ends) || (arrival.kind != Kind::Text && plain.contains(&ends)) {
+                shut.insert(ends);
+                later.push(arrival);
+                continue;
+            }
+            if arrival.kind == Kind::Text { plain.insert(ends) } else { shut.insert(ends) };
+            wave.push(arrival);
+        }
+        waves.push(wave);
+        rest = later;
+    }
+    waves
+}
+
+/// Records one wave: what became of each arrival, by its index in the batch.
+pub async fn record(tx: &Transaction<'_>, now: Timestamp, wave: &[Arrival]) -> Result<Vec<(usize, Fate)>, Failure> {
+    let mut conversations = load(tx, wave).await?;
+    expire_overdue(tx, now, wave, &mut conversations).await?;
+    find_wrapping(tx, wave, &mut conversations).await?;
+    let mut results = plain::record(tx, now, wave, &mut conversations).await?;
+    for arrival in wave.iter().filter(|a| a.kind != Kind::Text) {
+        let conversation = conversations.entry(arrival.ends.clone()).or_default();
+        let result = match arrival.kind {
+            Kind::Keyword(word) => keyword::record(tx, now, arrival, word, conversation).await?,
+            Kind::Left | Kind::Text => left::record(tx, now, arrival, conversation).await?,
+        };
+        results.push((arrival.index, result));
+    }
+    Ok(results)
+}
+
+async fn load(tx: &Transaction<'_>, wave: &[Arrival]) -> Result<HashMap<Ends, Conversation>, Failure> {
+    let ends: HashSet<&Ends> = wave.iter().map(|a| &a.ends).collect();
+    let ends: Vec<&Ends> = ends.into_iter().collect();
+    let rooms = room::lock_open(tx, &ends).await?;
+    let mut conversations: HashMap<Ends, Conversation> = ends.iter().map(|e| ((*e).clone(), Conversation::default())).collect();
+    if rooms.is_empty() {
+        return Ok(conversations);
+    }
+    let ids: Vec<RoomId> = rooms.iter().map(|r| r.id).collect();
+    let mut sessions: HashMap<RoomId, Session> =
+        session::lock_of_rooms(tx, &ids).await?.into_iter().map(|s| (s.room_id, s)).collect();
+    let mut contacts: HashMap<RoomId, Contact> =
+        contact::lock_of_rooms(tx, &ids).await?.into_iter().map(|c| (c.room_id, c)).collect();
+    for room in rooms {
+        if let Some(conversation) = conversations.get_mut(&room.ends) {
+            conversation.session = sessions.remove(&room.id);
+            conversation.contact = contacts.remove(&room.id);
+            conversation.room = Some(room);
+        }
+    }
+    Ok(conversations)
+}
+
+/// The row decides, not whether the timer has fired (DESIGN 10): a text at or past the deadline opens a new room.
+async fn expire_overdue(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    wave: &[Arrival],
+    conversations: &mut HashMap<Ends, Conversation>,
+) -> Result<(), Failure> {
+    let mut seen: HashSet<&Ends> = HashSet::new();
+    let mut endings = Vec::new();
+    let mut found = Vec::new();
+    for arrival in wave.iter().filter(|a| seen.insert(&a.ends)) {
+        let Some(session) = conversations.get(&arrival.ends).and_then(|c| c.session.as_ref()) else { continue };
+        if arrival.received_at < session.deadline_at {
+            continue;
+        }
+        endings.push(expiry(arrival.id, session.contact_id));
+        found.push(arrival);
+    }
+    if endings.is_empty() {
+        return Ok(());
+    }
+    for (arrival, said) in found.iter().zip(contact::end(tx, now, &endings).await?) {
+        let over = Conversation { expiry: said.map(|said| (arrival.id, said)), ..Conversation::default() };
+        conversations.insert(arrival.ends.clone(), over);
+    }
+    Ok(())
+}
+
+/// The end of a contact by its session's deadline.
+#[must_use]
+pub fn expiry(cause: FactId, contact_id: ContactId) -> Ending {
+    Ending {
+        cause,
+        contact_id,
+        outcome: Some(ContactOutcome::Expired),
+        reason: "expired".into(),
+        disposition: None,
+        note: None,
+        is_final: false,
+    }
+}
+
+/// A reply during wrap-up is a new contact that prefers the same agent.
+async fn find_wrapping(
+    tx: &Transaction<'_>,
+    wave: &[Arrival],
+    conversations: &mut HashMap<Ends, Conversation>,
+) -> Result<(), Failure> {
+    let opening: HashSet<&Ends> =
+        wave.iter().map(|a| &a.ends).filter(|e| conversations.get(*e).is_some_and(|c| c.room.is_none())).collect();
+    if opening.is_empty() {
+        return Ok(());
+    }
+    let tenants: Vec<&Slug> = opening.iter().map(|e| &e.tenant).collect();
+    let ours: Vec<&str> = opening.iter().map(|e| e.our_number.as_str()).collect();
+    let customers: Vec<&str> = opening.iter().map(|e| e.customer_number.as_str()).collect();
+    let rows = sql::rows(
+        tx,
+        "select r.tenant, r.channel, r.our_number, r.our_country, r.customer_number, c.agent
+         from unnest($1::text[], $2::text[], $3::text[]) as e (tenant, our_number, customer_number)
+         cross join lateral (
+           select r.id, r.tenant, r.channel, r.our_number, r.our_country, r.customer_number
+           from rooms r
+           where r.tenant = e.tenant and r.customer_number = e.customer_number and r.our_number = e.our_number
+             and r.closed_at is not null
+           order by r.opened_at desc limit 1) r
+         join contacts c on c.room_id = r.id and c.state = 'wrap_up'",
+        &[&tenants, &ours, &customers],
+    )
+    .await?;
+    for row in &rows {
+        if let Some(conversation) = conversations.get_mut(&Ends::of_row(row, 0)) {
+            conversation.wrapping_agent = row.get(5);
+        }
+    }
+    Ok(())
+}
+
+impl Conversation {
+    /// Opens a room in memory, for an arrival that found none.
+    fn open(&mut self, now: Timestamp, arrival: &Arrival) {
+        self.is_new = true;
+        self.session = None;
+        self.contact = None;
+        self.room = Some(Room {
+            id: RoomId(arrival.id.row("room", 0)),
+            ends: arrival.ends.clone(),
+            point_of_contact: arrival.point.id.clone(),
+            opened_at: now,
+            closed_at: None,
+            next_seq: 1,
+            agent: None,
+            caused_by: arrival.id,
+        });
+    }
+
+    /// The next line of the room.
+    fn entry(&mut self, now: Timestamp, arrival: &Arrival) -> Option<Entry> {
+        let deadline_at = self.session.as_ref().map(|s| session::after(now, s.timeout_s));
+        let contact_id = self.contact.as_ref().map(|c| c.id);
+        let room = self.room.as_mut()?;
+        let seq = room.next_seq;
+        room.next_seq += 1;
+        Some(Entry {
+            room_id: room.id,
+            seq,
+            id: EntryId(arrival.id.row("entry", 0)),
+            contact_id,
+            direction: Direction::Inbound,
+            author: Author::Customer,
+            agent: None,
+            kind: "text",
+            parts: encoding::parts(&arrival.text),
+            text: arrival.text.clone(),
+            flags: arrival.flags.clone(),
+            media: arrival.media.clone(),
+            at: now,
+            written_at: arrival.received_at,
+            sms_id: None,
+            deadline_at,
+            caused_by: arrival.id,
+            ordinal: 0,
+        })
+    }
+}
+
+/// An ended number opens nothing new.
+fn disabled() -> Reason {
+    Reason::new("number_disabled", "this point of contact has ended and the customer has no open room; apply it again and replay")
+}

@@ -1,0 +1,126 @@
+//! Plain texts of a wave, set-based: rooms, contacts, entries, numbers and deadlines in one statement each.
+
+use std::collections::HashMap;
+
+use deadpool_postgres::Transaction;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Arrival, Conversation, Kind, Recorded, Fate, disabled};
+use crate::failure::Failure;
+use crate::facts::envelope::Publication;
+use crate::facts::ids::{ContactId, FactId, RoomId};
+use crate::hub::contact::{self, Contact};
+use crate::hub::entry::{self, Entry};
+use crate::hub::room::{self, Ends, Room};
+use crate::hub::session;
+
+pub(super) async fn record(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    wave: &[Arrival],
+    conversations: &mut HashMap<Ends, Conversation>,
+) -> Result<Vec<(usize, Fate)>, Failure> {
+    let mut results: Vec<(usize, Fate)> = Vec::with_capacity(wave.len());
+    let mut entries: Vec<(&Arrival, Entry)> = Vec::with_capacity(wave.len());
+    let mut queued: Vec<Contact> = Vec::new();
+    for (nth, arrival) in wave.iter().enumerate().filter(|(_, a)| a.kind == Kind::Text) {
+        let Some(conversation) = conversations.get_mut(&arrival.ends) else { continue };
+        if conversation.room.is_none() {
+            if !arrival.point.is_live {
+                results.push((arrival.index, Err(disabled())));
+                continue;
+            }
+            conversation.open(now, arrival);
+        }
+        if conversation.contact.is_none() {
+            let contact = new_contact(now, nth, arrival, conversation);
+            queued.extend(contact.clone());
+            conversation.contact = contact;
+        }
+        entries.extend(conversation.entry(now, arrival).map(|entry| (arrival, entry)));
+    }
+    write(tx, now, &entries, &queued, conversations).await?;
+    for (arrival, entry) in &entries {
+        let Some(conversation) = conversations.get(&arrival.ends) else { continue };
+        results.push((arrival.index, Ok(say(now, arrival, entry, &queued, conversation))));
+    }
+    Ok(results)
+}
+
+fn new_contact(now: Timestamp, nth: usize, arrival: &Arrival, conversation: &Conversation) -> Option<Contact> {
+    // neighbours of a batch keep their order in the queue: a microsecond apart
+    let place = SignedDuration::from_micros(i64::try_from(nth).unwrap_or(0));
+    Some(Contact {
+        id: ContactId(arrival.id.row("contact", 0)),
+        tenant: arrival.ends.tenant.clone(),
+        room_id: conversation.room.as_ref()?.id,
+        channel: arrival.ends.channel.clone(),
+        skill: arrival.point.skill.clone(),
+        state: "queued".into(),
+        priority: arrival.point.priority,
+        queued_at: now.checked_add(place).unwrap_or(now),
+        agent: None,
+        preferred_agent: conversation.wrapping_agent.clone(),
+        caused_by: arrival.id,
+    })
+}
+
+async fn write(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    entries: &[(&Arrival, Entry)],
+    queued: &[Contact],
+    conversations: &HashMap<Ends, Conversation>,
+) -> Result<(), Failure> {
+    let mut opened: Vec<&Room> = Vec::new();
+    let mut traces: Vec<Option<&str>> = Vec::new();
+    let mut moved: HashMap<RoomId, i32> = HashMap::new();
+    let mut deadlines: HashMap<RoomId, Timestamp> = HashMap::new();
+    for (arrival, entry) in entries {
+        let Some(conversation) = conversations.get(&arrival.ends) else { continue };
+        let Some(room) = &conversation.room else { continue };
+        if !conversation.is_new {
+            moved.insert(room.id, room.next_seq);
+        } else if room.caused_by == arrival.id {
+            opened.push(room);
+            traces.push(arrival.traceparent.as_deref());
+        }
+        if let Some(deadline) = entry.deadline_at {
+            deadlines.insert(room.id, deadline);
+        }
+    }
+    room::open(tx, &opened, &traces).await?;
+    contact::add(tx, now, &queued.iter().collect::<Vec<_>>()).await?;
+    entry::append(tx, &entries.iter().map(|(_, e)| e).collect::<Vec<_>>()).await?;
+    if !moved.is_empty() {
+        room::advance(tx, &moved.into_iter().collect::<Vec<_>>()).await?;
+    }
+    session::extend(tx, &deadlines.into_iter().collect::<Vec<_>>()).await
+}
+
+fn say(now: Timestamp, arrival: &Arrival, entry: &Entry, queued: &[Contact], conversation: &Conversation) -> Recorded {
+    let mut said = Vec::new();
+    let expiry = conversation.expiry.as_ref().filter(|(cause, _)| *cause == arrival.id);
+    said.extend(expiry.iter().flat_map(|(_, said)| said.clone()));
+    said.extend(conversation.room.as_ref().filter(|r| r.caused_by == arrival.id).map(|r| room::say_opened(r, "inbound")));
+    said.push(entry::say(entry, &arrival.ends));
+    said.extend(queued.iter().filter(|c| c.caused_by == arrival.id).map(|c| contact::say_queued(now, c)));
+    let said: Vec<Publication> = said.into_iter().map(|p| p.traced(arrival.traceparent.as_deref())).collect();
+    Recorded { said, is_kept: expiry.is_some() }
+}
+
+/// What plain texts said when they were recorded, from their rows: for repeats.
+pub(crate) async fn say_again(tx: &Transaction<'_>, ids: &[FactId]) -> Result<HashMap<FactId, Vec<Publication>>, Failure> {
+    let entries = entry::of_causes(tx, ids).await?;
+    let rooms: Vec<RoomId> = entries.iter().map(|(e, _)| e.room_id).collect();
+    let rooms = room::of_ids(tx, &rooms).await?;
+    let contacts = contact::of_causes(tx, ids).await?;
+    let mut said: HashMap<FactId, Vec<Publication>> = HashMap::new();
+    for (entry, ends) in &entries {
+        let list = said.entry(entry.caused_by).or_default();
+        list.extend(rooms.iter().filter(|r| r.caused_by == entry.caused_by).map(|r| room::say_opened(r, "inbound")));
+        list.push(entry::say(entry, ends));
+        list.extend(contacts.iter().filter(|c| c.caused_by == entry.caused_by).map(|c| contact::say_queued(entry.at, c)));
+    }
+    Ok(said)
+}

@@ -1,0 +1,53 @@
+//! Ready agents of a skill in the order of the indexed ready set, locked; those whom somebody else holds are passed over.
+
+use deadpool_postgres::Transaction;
+
+use super::choose::Candidate;
+use crate::failure::Failure;
+use crate::facts::ids::Slug;
+use crate::hub::sql;
+
+/// The first `limit` ready agents of a skill, and those preferred ones that are ready.
+pub async fn of_skill(
+    tx: &Transaction<'_>,
+    tenant: &Slug,
+    skill: &Slug,
+    limit: i64,
+    preferred: &[&Slug],
+) -> Result<Vec<Candidate>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select r.agent, r.proficiency, r.idle_since, a.slot_limit - a.slots_used
+         from ready_agents r join agents a on a.tenant = r.tenant and a.id = r.agent
+         where r.tenant = $1 and r.skill = $2 and a.state = 'available' and a.ended_at is null
+           and a.slots_used < a.slot_limit
+         order by r.proficiency, r.idle_since, r.agent
+         limit $3 for update of a skip locked",
+        &[tenant, skill, &limit],
+    )
+    .await?;
+    let mut found: Vec<Candidate> = rows.iter().map(from_row).collect();
+    if preferred.is_empty() {
+        return Ok(found);
+    }
+    let rows = sql::rows(
+        tx,
+        "select r.agent, r.proficiency, r.idle_since, a.slot_limit - a.slots_used
+         from ready_agents r join agents a on a.tenant = r.tenant and a.id = r.agent
+         where r.tenant = $1 and r.skill = $2 and r.agent = any($3) and a.state = 'available' and a.ended_at is null
+           and a.slots_used < a.slot_limit
+         for update of a skip locked",
+        &[tenant, skill, &preferred],
+    )
+    .await?;
+    for candidate in rows.iter().map(from_row) {
+        if !found.contains(&candidate) {
+            found.push(candidate);
+        }
+    }
+    Ok(found)
+}
+
+fn from_row(row: &tokio_postgres::Row) -> Candidate {
+    Candidate { agent: row.get(0), proficiency: row.get(1), idle_since: row.get(2), free: row.get(3) }
+}

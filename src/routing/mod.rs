@@ -1,0 +1,5 @@
+//! Who gets which contact: the waiting ones in order, the ready agents in order, and a pure choice with its reasons.
+
+pub mod candidates;
+pub mod choose;
+pub mod waiting;

@@ -1,0 +1,100 @@
+//! The queue: waiting contacts of a skill by effective priority, then by their original time of queueing.
+
+use std::collections::HashSet;
+
+use deadpool_postgres::Transaction;
+use jiff::{SignedDuration, Timestamp};
+
+use super::choose::Waiting;
+use crate::failure::Failure;
+use crate::facts::ids::{ContactId, RoomId, Slug};
+use crate::hub::room::Ends;
+use crate::hub::sql;
+
+/// Seconds in which a contact is not offered again to an agent who refused or missed it.
+pub const COOL_DOWN_S: i64 = 30;
+
+/// A locked waiting contact with what an offer tells of it.
+#[derive(Clone, Debug)]
+pub struct Next {
+    /// As the choice sees it.
+    pub waiting: Waiting,
+    /// Where.
+    pub room_id: RoomId,
+    /// Both ends of its room.
+    pub ends: Ends,
+    /// Since when it waits.
+    pub queued_at: Timestamp,
+    /// The trace of its room.
+    pub traceparent: Option<String>,
+}
+
+/// Locks the first `limit` waiting contacts of a skill; those that somebody else is moving are passed over.
+pub async fn next(tx: &Transaction<'_>, tenant: &Slug, skill: &Slug, limit: i64) -> Result<Vec<Next>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select c.id, c.preferred_agent, c.room_id, c.queued_at, r.tenant, r.channel, r.our_number, r.our_country,
+                r.customer_number, r.traceparent
+         from contacts c join rooms r on r.id = c.room_id
+         where c.tenant = $1 and c.skill = $2 and c.state = 'queued'
+         order by c.priority desc, c.queued_at, c.id
+         limit $3 for update of c skip locked",
+        &[tenant, skill, &limit],
+    )
+    .await?;
+    Ok(rows
+        .iter()
+        .map(|row| Next {
+            waiting: Waiting { id: row.get(0), preferred_agent: row.get(1) },
+            room_id: row.get(2),
+            queued_at: row.get(3),
+            ends: Ends::of_row(row, 4),
+            traceparent: row.get(9),
+        })
+        .collect())
+}
+
+/// Pairs (contact, agent) that must wait: refused or missed less than the cool-down ago.
+pub async fn cooling(tx: &Transaction<'_>, now: Timestamp, contacts: &[ContactId]) -> Result<HashSet<(ContactId, Slug)>, Failure> {
+    let since = now.checked_sub(SignedDuration::from_secs(COOL_DOWN_S)).unwrap_or(now);
+    let rows = sql::rows(
+        tx,
+        "select contact_id, agent from offers
+         where contact_id = any($1) and state in ('refused', 'lapsed') and settled_at > $2",
+        &[&contacts, &since],
+    )
+    .await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// Of the skills of these agents, those where somebody waits; those with the longest wait first.
+pub async fn skills_of_agents(tx: &Transaction<'_>, agents: &[(&Slug, &Slug)]) -> Result<Vec<(Slug, Slug)>, Failure> {
+    if agents.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (tenants, names): (Vec<&Slug>, Vec<&Slug>) = agents.iter().copied().unzip();
+    let rows = sql::rows(
+        tx,
+        "select distinct s.tenant, s.skill
+         from unnest($1::text[], $2::text[]) as a (tenant, agent)
+         join agent_skills s on s.tenant = a.tenant and s.agent = a.agent
+         where exists (select 1 from contacts c where c.tenant = s.tenant and c.skill = s.skill and c.state = 'queued')",
+        &[&tenants, &names],
+    )
+    .await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// The skills of these contacts, where they still wait.
+pub async fn skills_of_contacts(tx: &Transaction<'_>, contacts: &[ContactId]) -> Result<Vec<(ContactId, Slug, Slug)>, Failure> {
+    if contacts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sql::rows(
+        tx,
+        "select id, tenant, skill from contacts where id = any($1) and state = 'queued'",
+        &[&contacts],
+    )
+    .await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
+}

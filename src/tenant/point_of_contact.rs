@@ -1,0 +1,121 @@
+//! Points of contact: our published numbers (and chat entrances) with skill, carrier and timers. Found by the number a
+//! customer wrote to; the tenant follows from it.
+
+use deadpool_postgres::Transaction;
+use tokio_postgres::Row;
+
+use crate::failure::Failure;
+use crate::facts::ids::Slug;
+use crate::hub::sql;
+
+/// A point of contact with what receiving and outreach need of its tenant and skill.
+#[derive(Clone, Debug)]
+pub struct PointOfContact {
+    /// Whose.
+    pub tenant: Slug,
+    /// Its slug.
+    pub id: Slug,
+    /// `sms` or `chat`.
+    pub channel: String,
+    /// Our number; empty for chat.
+    pub number: String,
+    /// Of a short code: its country, else empty.
+    pub number_country: String,
+    /// By which connection texts leave.
+    pub carrier: Option<Slug>,
+    /// The default skill.
+    pub skill: Slug,
+    /// The skill's initial priority.
+    pub priority: i32,
+    /// Seconds from the last text to the deadline.
+    pub session_timeout_s: i32,
+    /// Not ended, nor its skill.
+    pub is_live: bool,
+    /// The tenant's switch.
+    pub sms_messaging: bool,
+    /// The automatic texts of STOP, START and HELP.
+    pub texts: [String; 3],
+}
+
+const COLUMNS: &str = "p.tenant, p.id, p.channel, coalesce(p.number, ''), case when p.kind = 'short' then p.country else '' end,
+    p.carrier, p.skill, k.priority, p.session_timeout_s, p.ended_at is null and k.ended_at is null, t.sms_messaging,
+    t.stop_text, t.start_text, t.help_text";
+
+const JOINS: &str = "join tenants t on t.id = p.tenant join skills k on k.tenant = p.tenant and k.id = p.skill";
+
+fn from_row(row: &Row) -> PointOfContact {
+    PointOfContact {
+        tenant: row.get(0),
+        id: row.get(1),
+        channel: row.get(2),
+        number: row.get(3),
+        number_country: row.get(4),
+        carrier: row.get(5),
+        skill: row.get(6),
+        priority: row.get(7),
+        session_timeout_s: row.get(8),
+        is_live: row.get(9),
+        sms_messaging: row.get(10),
+        texts: [row.get(11), row.get(12), row.get(13)],
+    }
+}
+
+/// Those with these numbers (country where the carrier named one): live ones first, then the last one ended. Answers
+/// stand in the order asked.
+pub async fn of_numbers(
+    tx: &Transaction<'_>,
+    numbers: &[(&str, Option<&str>)],
+) -> Result<Vec<Option<PointOfContact>>, Failure> {
+    let (digits, countries): (Vec<&str>, Vec<Option<&str>>) = numbers.iter().copied().unzip();
+    let sql = format!(
+        "select distinct on (q.nth) {COLUMNS}, q.nth
+         from unnest($1::text[], $2::text[]) with ordinality as q (number, country, nth)
+         join points_of_contact p on p.number = q.number and p.channel = 'sms'
+           and (p.kind <> 'short' or q.country is null or p.country = q.country)
+         {JOINS}
+         order by q.nth, (p.ended_at is null) desc, p.ended_at desc nulls last"
+    );
+    let rows = sql::rows(tx, &sql, &[&digits, &countries]).await?;
+    Ok(in_order(&rows, numbers.len()))
+}
+
+/// Those of chat with these (tenant, slug). Answers stand in the order asked.
+pub async fn of_slugs(tx: &Transaction<'_>, slugs: &[(&Slug, &Slug)]) -> Result<Vec<Option<PointOfContact>>, Failure> {
+    let (tenants, ids): (Vec<&Slug>, Vec<&Slug>) = slugs.iter().copied().unzip();
+    let sql = format!(
+        "select {COLUMNS}, q.nth
+         from unnest($1::text[], $2::text[]) with ordinality as q (tenant, id, nth)
+         join points_of_contact p on p.tenant = q.tenant and p.id = q.id and p.channel = 'chat'
+         {JOINS}"
+    );
+    let rows = sql::rows(tx, &sql, &[&tenants, &ids]).await?;
+    Ok(in_order(&rows, slugs.len()))
+}
+
+fn in_order(rows: &[Row], count: usize) -> Vec<Option<PointOfContact>> {
+    let mut found = vec![None; count];
+    for row in rows {
+        let nth = usize::try_from(row.get::<_, i64>(14) - 1).unwrap_or(usize::MAX);
+        if let Some(place) = found.get_mut(nth) {
+            *place = Some(from_row(row));
+        }
+    }
+    found
+}
+
+/// The live SMS points of contact of a tenant: one number's, one skill's, or all.
+pub async fn live_of_tenant(
+    tx: &Transaction<'_>,
+    tenant: &Slug,
+    number: Option<&str>,
+    skill: Option<&Slug>,
+) -> Result<Vec<PointOfContact>, Failure> {
+    let sql = format!(
+        "select {COLUMNS} from points_of_contact p {JOINS}
+         where p.tenant = $1 and p.channel = 'sms' and p.ended_at is null and k.ended_at is null
+           and ($2::text is null or p.number = $2) and ($3::text is null or p.skill = $3)
+         order by p.id"
+    );
+    let rows = sql::rows(tx, &sql, &[tenant, &number, &skill]).await?;
+    Ok(rows.iter().map(from_row).collect())
+}

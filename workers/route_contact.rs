@@ -1,0 +1,194 @@
+//! contact.queued, offer.settled, agent.freed, agent.changed, skill.due → offers. Contacts of a skill meet ready agents
+//! in batches; a contact that finds nobody stays a row, and the next event or the half-second pass asks again.
+//! It never waits for a lock: what somebody else is moving is passed over.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use deadpool_postgres::Transaction;
+use jiff::{SignedDuration, Timestamp};
+use texthub::failure::Failure;
+use texthub::facts::due::SkillDue;
+use texthub::facts::envelope::{Message, Publication};
+use texthub::facts::heard::AgentState;
+use texthub::facts::ids::{ContactId, FactId, OfferId, Slug};
+use texthub::facts::said::{AgentChanged, AgentFreed, ContactQueued, OfferSettled};
+use texthub::heard;
+use texthub::hub::offer::{self, Offer};
+use texthub::hub::slot::{self, Asks, Reservation};
+use texthub::hub::sql;
+use texthub::routing::waiting::Next;
+use texthub::routing::{candidates, choose, waiting};
+use texthub::runtime::worker::{Context, Outcome, Worker};
+
+/// Most pairs of one claim; a skill is asked again until one side is empty.
+const CLAIM: i64 = 128;
+
+heard! {
+    /// What may let a contact and an agent meet.
+    pub enum Matchable {
+        ContactQueued(ContactQueued),
+        OfferSettled(OfferSettled),
+        AgentFreed(AgentFreed),
+        AgentChanged(AgentChanged),
+        SkillDue(SkillDue),
+    }
+}
+
+/// The worker.
+pub struct RouteContact;
+
+impl Worker for RouteContact {
+    const NAME: &'static str = "route_contact";
+    type Fact = Matchable;
+
+    async fn handle(&self, tx: &Transaction<'_>, ctx: &Context, batch: &[Message<Matchable>]) -> Result<Vec<Outcome>, Failure> {
+        let mut said = said_before(tx, batch).await?;
+        let repeats: HashSet<FactId> = said.keys().copied().collect();
+        for (skill, cause) in asked_skills(tx, batch, &repeats).await? {
+            let mut ordinal = 0;
+            loop {
+                let offers = claim(tx, ctx.now, &skill, cause, ordinal).await?;
+                ordinal += i32::try_from(offers.len()).unwrap_or(i32::MAX);
+                let is_done = offers.len() < usize::try_from(CLAIM).unwrap_or(usize::MAX);
+                said.entry(cause).or_default().extend(offers.into_iter().flat_map(|(offer, trace)| {
+                    offer::say_made(&offer).into_iter().map(move |p| p.traced(trace.as_deref()))
+                }));
+                if is_done {
+                    break;
+                }
+            }
+        }
+        answer_asks(tx, batch).await?;
+        Ok(batch.iter().map(|m| Outcome::Done(said.remove(&m.id).unwrap_or_default())).collect())
+    }
+}
+
+/// Offers that messages of this batch made when they came the first time.
+async fn said_before(tx: &Transaction<'_>, batch: &[Message<Matchable>]) -> Result<HashMap<FactId, Vec<Publication>>, Failure> {
+    let again: Vec<FactId> = batch.iter().map(|m| m.id).collect();
+    let mut said: HashMap<FactId, Vec<Publication>> = HashMap::new();
+    for offer in offer::of_causes(tx, &again).await? {
+        said.entry(offer.caused_by).or_default().extend(offer::say_made(&offer));
+    }
+    Ok(said)
+}
+
+/// Each skill once, with the first message that asks for it.
+async fn asked_skills(
+    tx: &Transaction<'_>,
+    batch: &[Message<Matchable>],
+    repeats: &HashSet<FactId>,
+) -> Result<Vec<((Slug, Slug), FactId)>, Failure> {
+    let mut direct: Vec<(Slug, Slug, FactId)> = Vec::new();
+    let mut agents: BTreeMap<(&Slug, &Slug), FactId> = BTreeMap::new();
+    let mut contacts: BTreeMap<ContactId, FactId> = BTreeMap::new();
+    for message in batch.iter().filter(|m| !repeats.contains(&m.id)) {
+        match &message.body {
+            Matchable::ContactQueued(queued) => direct.push((queued.tenant.clone(), queued.skill.clone(), message.id)),
+            Matchable::SkillDue(due) => direct.push((due.tenant.clone(), due.skill.clone(), message.id)),
+            Matchable::OfferSettled(settled) => {
+                contacts.entry(settled.contact_id).or_insert(message.id);
+                agents.entry((&settled.tenant, &settled.agent)).or_insert(message.id);
+            }
+            Matchable::AgentFreed(freed) => {
+                agents.entry((&freed.tenant, &freed.agent)).or_insert(message.id);
+            }
+            Matchable::AgentChanged(changed) if changed.state == AgentState::Available => {
+                agents.entry((&changed.tenant, &changed.agent)).or_insert(message.id);
+            }
+            Matchable::AgentChanged(_) => {}
+        }
+    }
+    let mut asked: BTreeMap<(Slug, Slug), FactId> = BTreeMap::new();
+    for (tenant, skill, cause) in direct {
+        asked.entry((tenant, skill)).or_insert(cause);
+    }
+    let ids: Vec<ContactId> = contacts.keys().copied().collect();
+    for (id, tenant, skill) in waiting::skills_of_contacts(tx, &ids).await? {
+        if let Some(cause) = contacts.get(&id) {
+            asked.entry((tenant, skill)).or_insert(*cause);
+        }
+    }
+    for ((tenant, agent), cause) in &agents {
+        for skill in waiting::skills_of_agents(tx, &[(*tenant, *agent)]).await? {
+            asked.entry(skill).or_insert(*cause);
+        }
+    }
+    Ok(asked.into_iter().collect())
+}
+
+/// One claim: waiting contacts and ready agents locked, paired by the pure choice, slots reserved, offers made.
+async fn claim(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    (tenant, skill): &(Slug, Slug),
+    cause: FactId,
+    ordinal: i32,
+) -> Result<Vec<(Offer, Option<String>)>, Failure> {
+    let next = waiting::next(tx, tenant, skill, CLAIM).await?;
+    if next.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<ContactId> = next.iter().map(|n| n.waiting.id).collect();
+    let cooling = waiting::cooling(tx, now, &ids).await?;
+    let preferred: Vec<&Slug> = next.iter().filter_map(|n| n.waiting.preferred_agent.as_ref()).collect();
+    // those who must not get a contact yet stand in the way of the others: look as much further
+    let limit = i64::try_from(next.len() + cooling.len()).unwrap_or(CLAIM);
+    let ready = candidates::of_skill(tx, tenant, skill, limit, &preferred).await?;
+    let in_queue: Vec<choose::Waiting> = next.iter().map(|n| n.waiting.clone()).collect();
+    let pairs = choose::choose(&in_queue, &ready, &cooling);
+    if pairs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut wanted: BTreeMap<&Slug, i32> = BTreeMap::new();
+    for pair in &pairs {
+        *wanted.entry(&pair.agent).or_default() += 1;
+    }
+    let wanted: Vec<(Slug, Slug, i32)> = wanted.into_iter().map(|(agent, n)| (tenant.clone(), agent.clone(), n)).collect();
+    let reserved = slot::reserve(tx, now, Asks::Available, &wanted).await?;
+    if reserved.iter().any(|answer| *answer != Reservation::Reserved) {
+        return Err(Failure::Retry("a locked candidate had no slot".into()));
+    }
+    let lapses_at = lapse(tx, tenant, skill, now).await?;
+    let by_id: HashMap<ContactId, &Next> = next.iter().map(|n| (n.waiting.id, n)).collect();
+    let offers: Vec<(Offer, Option<String>)> = pairs
+        .iter()
+        .enumerate()
+        .filter_map(|(nth, pair)| {
+            let contact = by_id.get(&pair.contact)?;
+            let ordinal = ordinal + i32::try_from(nth).ok()?;
+            let offer = Offer {
+                id: OfferId(cause.row(&format!("offer {skill}"), ordinal.unsigned_abs())),
+                contact_id: pair.contact,
+                room_id: contact.room_id,
+                agent: pair.agent.clone(),
+                skill: skill.clone(),
+                ends: contact.ends.clone(),
+                queued_at: contact.queued_at,
+                made_at: now,
+                lapses_at,
+                caused_by: cause,
+                ordinal,
+            };
+            Some((offer, contact.traceparent.clone()))
+        })
+        .collect();
+    offer::make(tx, &offers.iter().map(|(offer, _)| offer.clone()).collect::<Vec<_>>()).await?;
+    Ok(offers)
+}
+
+async fn lapse(tx: &Transaction<'_>, tenant: &Slug, skill: &Slug, now: Timestamp) -> Result<Timestamp, Failure> {
+    let row = sql::row(tx, "select offer_timeout_s from skills where tenant = $1 and id = $2", &[tenant, skill]).await?;
+    let seconds = row.map_or(30, |row| row.get::<_, i32>(0));
+    Ok(now.checked_add(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(now))
+}
+
+/// Lets the pass ask for these skills again.
+async fn answer_asks(tx: &Transaction<'_>, batch: &[Message<Matchable>]) -> Result<(), Failure> {
+    let asks: Vec<FactId> =
+        batch.iter().filter(|m| matches!(m.body, Matchable::SkillDue(_))).map(|m| m.id).collect();
+    if !asks.is_empty() {
+        sql::touch(tx, "update skills set asked_id = null where asked_id = any($1)", &[&asks]).await?;
+    }
+    Ok(())
+}
