@@ -44,11 +44,12 @@ impl Worker for RouteContact {
     async fn handle(&self, tx: &Transaction<'_>, ctx: &Context, batch: &[Message<Matchable>]) -> Result<Vec<Outcome>, Failure> {
         let mut said = said_before(tx, batch).await?;
         let repeats: HashSet<FactId> = said.keys().copied().collect();
+        let mut ordinals: HashMap<FactId, i32> = HashMap::new();
         for (skill, cause) in asked_skills(tx, batch, &repeats).await? {
-            let mut ordinal = 0;
             loop {
-                let offers = claim(tx, ctx.now, &skill, cause, ordinal).await?;
-                ordinal += i32::try_from(offers.len()).unwrap_or(i32::MAX);
+                let ordinal = ordinals.entry(cause).or_default();
+                let offers = claim(tx, ctx.now, &skill, cause, *ordinal).await?;
+                *ordinal += i32::try_from(offers.len()).unwrap_or(i32::MAX);
                 let is_done = offers.len() < usize::try_from(CLAIM).unwrap_or(usize::MAX);
                 said.entry(cause).or_default().extend(offers.into_iter().flat_map(|(offer, trace)| {
                     offer::say_made(&offer).into_iter().map(move |p| p.traced(trace.as_deref()))

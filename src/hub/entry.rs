@@ -170,3 +170,9 @@ pub fn storable(text: &str) -> (String, Option<Value>) {
         (text.to_owned(), None)
     }
 }
+
+/// How many parts a text has on the network.
+#[must_use]
+pub fn parts_of(text: &str) -> i32 {
+    i32::try_from(crate::sms::encoding::parts(text).parts.len()).unwrap_or(i32::MAX)
+}

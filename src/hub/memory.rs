@@ -127,3 +127,57 @@ pub async fn forget(tx: &Transaction<'_>, worker: &str, ids: &[FactId]) -> Resul
     sql::touch(tx, "delete from heard where id = any($1) and worker = $2", &[&ids, &worker]).await?;
     Ok(())
 }
+
+/// What was kept for these ids.
+pub async fn said_of(tx: &Transaction<'_>, worker: &str, ids: &[FactId]) -> Result<HashMap<FactId, Vec<Publication>>, Failure> {
+    let known = known(tx, worker, ids).await?;
+    Ok(known
+        .into_iter()
+        .filter_map(|(id, (_, seen))| match seen {
+            Seen::Repeat { said: Some(said), .. } => Some((id, said)),
+            _ => None,
+        })
+        .collect())
+}
+
+/// A message whose publications are kept without having been remembered before (timers that did something).
+#[derive(Clone, Debug)]
+pub struct Kept<'a> {
+    /// Of the message.
+    pub id: FactId,
+    /// Its fact.
+    pub fact: &'a str,
+    /// Whose.
+    pub tenant: &'a Slug,
+    /// Of its body.
+    pub digest: &'a [u8],
+    /// What was said.
+    pub said: &'a [Publication],
+}
+
+/// Remembers messages together with what they said.
+pub async fn keep(tx: &Transaction<'_>, now: Timestamp, worker: &str, kept: &[Kept<'_>]) -> Result<(), Failure> {
+    if kept.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<FactId> = kept.iter().map(|k| k.id).collect();
+    let facts: Vec<&str> = kept.iter().map(|k| k.fact).collect();
+    let tenants: Vec<&Slug> = kept.iter().map(|k| k.tenant).collect();
+    let digests: Vec<&[u8]> = kept.iter().map(|k| k.digest).collect();
+    let said: Vec<Value> = kept
+        .iter()
+        .map(|k| serde_json::to_value(k.said))
+        .collect::<Result<_, _>>()
+        .map_err(|error| Reason::new("broken_invariant", error.to_string()))?;
+    sql::touch(
+        tx,
+        "insert into heard (id, worker, fact, tenant, digest, at, outcome, said)
+         select id, $2, fact, tenant, digest, $7, 'recorded', said
+         from unnest($1::uuid[], $3::text[], $4::text[], $5::bytea[], $6::jsonb[]) as h (id, fact, tenant, digest, said)
+         order by id
+         on conflict (id, worker) do nothing",
+        &[&ids, &worker, &facts, &tenants, &digests, &said, &now],
+    )
+    .await?;
+    Ok(())
+}

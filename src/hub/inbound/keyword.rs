@@ -15,8 +15,7 @@ use crate::hub::entry::{self, Entry};
 use crate::hub::outbound::{self, Outbound};
 use crate::hub::room::{self, Closing, Ends};
 use crate::hub::session;
-use crate::sms::encoding;
-use crate::sms::keywords::Keyword;
+use crate::sms::keywords::{Keyword, Wish};
 
 pub(super) async fn record(
     tx: &Transaction<'_>,
@@ -29,7 +28,7 @@ pub(super) async fn record(
         return Ok(Err(disabled()));
     }
     let answer = answer(tx, now, arrival, word).await?;
-    if word == Keyword::Start && answer.is_none() {
+    if word.wish == Wish::Start && answer.is_none() {
         return as_text(tx, now, arrival, conversation).await;
     }
     if conversation.room.is_none() {
@@ -65,10 +64,10 @@ pub(super) async fn record(
 async fn answer(tx: &Transaction<'_>, now: Timestamp, arrival: &Arrival, word: Keyword) -> Result<Option<String>, Failure> {
     let ends = &arrival.ends;
     let [stop, start, help] = &arrival.point.texts;
-    let (kind, text) = match word {
-        Keyword::Stop => (ConsentKind::OptOut, stop),
-        Keyword::Start => (ConsentKind::OptIn, start),
-        Keyword::Help => {
+    let (kind, text) = match word.wish {
+        Wish::Stop => (ConsentKind::OptOut, stop),
+        Wish::Start => (ConsentKind::OptIn, start),
+        Wish::Help => {
             let party = (ends.tenant.as_str(), ends.our_number.as_str(), ends.customer_number.as_str());
             let is_out = consent::opted_out(tx, &[party]).await?.first().copied().unwrap_or(false);
             return Ok(Some(help.clone()).filter(|_| !is_out));
@@ -79,7 +78,7 @@ async fn answer(tx: &Transaction<'_>, now: Timestamp, arrival: &Arrival, word: K
         our_number: &ends.our_number,
         customer_number: &ends.customer_number,
         kind,
-        keyword: word.as_str(),
+        keyword: word.word,
         caused_by: arrival.id,
     };
     let has_changed = consent::note(tx, now, &[noted]).await?.first().copied().unwrap_or(false);
@@ -113,7 +112,7 @@ fn reply(
     entry.ordinal = 1;
     entry.direction = Direction::Outbound;
     entry.author = Author::Hub;
-    entry.parts = encoding::parts(&text);
+    entry.parts = entry::parts_of(&text);
     entry.text.clone_from(&text);
     entry.flags = None;
     entry.media = None;
@@ -127,7 +126,7 @@ fn reply(
         ends: Ends::clone(&arrival.ends),
         carrier,
         text,
-        is_confirmation: word == Keyword::Stop,
+        is_confirmation: word.wish == Wish::Stop,
         caused_by: arrival.id,
     };
     Some((entry, outbound))
@@ -141,14 +140,14 @@ async fn consequences(
     word: Keyword,
     conversation: &Conversation,
 ) -> Result<Vec<Publication>, Failure> {
-    let outcome = (word == Keyword::Stop).then_some(ContactOutcome::OptedOut);
+    let outcome = (word.wish == Wish::Stop).then_some(ContactOutcome::OptedOut);
     let Some(contact) = &conversation.contact else {
         let Some(room) = &conversation.room else { return Ok(Vec::new()) };
-        let reason = if word == Keyword::Stop { "opted_out" } else { "keyword" };
+        let reason = if word.wish == Wish::Stop { "opted_out" } else { "keyword" };
         room::close(tx, now, &[Closing { id: room.id, cause: arrival.id, reason: reason.into(), outcome }]).await?;
         return Ok(vec![room::say_closed(now, arrival.id, room.id, &room.ends, reason)]);
     };
-    if word != Keyword::Stop || !matches!(contact.state.as_str(), "prequeue" | "queued" | "offered") {
+    if word.wish != Wish::Stop || !matches!(contact.state.as_str(), "prequeue" | "queued" | "offered") {
         return Ok(Vec::new());
     }
     let ending = Ending {

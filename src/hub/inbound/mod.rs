@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::contact::{self, Contact, Ending};
-use super::entry::Entry;
+use super::entry::{self, Entry};
+use super::memory;
 use super::room::{self, Ends, Room};
 use super::session::{self, Session};
 use super::sql;
@@ -21,7 +22,6 @@ use crate::failure::Failure;
 use crate::facts::envelope::{Publication, Reason};
 use crate::facts::ids::{ContactId, EntryId, FactId, RoomId, Slug};
 use crate::facts::said::{Author, ContactOutcome, Direction};
-use crate::sms::encoding;
 use crate::sms::keywords::Keyword;
 use crate::tenant::point_of_contact::PointOfContact;
 
@@ -84,6 +84,17 @@ struct Conversation {
     wrapping_agent: Option<Slug>,
     /// Said for the arrival that found the session past its deadline.
     expiry: Option<(FactId, Vec<Publication>)>,
+}
+
+/// What these facts said when they were recorded, for repeats: from what was kept, else from their rows.
+pub async fn say_again(
+    tx: &Transaction<'_>,
+    worker: &str,
+    ids: &[FactId],
+) -> Result<HashMap<FactId, Vec<Publication>>, Failure> {
+    let mut said = plain::say_again(tx, ids).await?;
+    said.extend(memory::said_of(tx, worker, ids).await?);
+    Ok(said)
 }
 
 /// Splits arrivals so that within a wave each conversation has either plain texts or one arrival of another kind.
@@ -263,7 +274,7 @@ impl Conversation {
             author: Author::Customer,
             agent: None,
             kind: "text",
-            parts: encoding::parts(&arrival.text),
+            parts: entry::parts_of(&arrival.text),
             text: arrival.text.clone(),
             flags: arrival.flags.clone(),
             media: arrival.media.clone(),

@@ -1,0 +1,269 @@
+//! sms.received, chat.received, chat.left → room, entry, contact, consent, deadline. A text to an unknown number or a
+//! disabled tenant is set aside with its reason; a repeat finds its own rows and says the same again. It never waits
+//! for a free agent: routing is another worker's.
+
+use std::collections::HashMap;
+
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use texthub::failure::Failure;
+use texthub::facts::envelope::{Message, Reason};
+use texthub::facts::heard::{ChatLeft, ChatReceived, SmsReceived};
+use texthub::facts::ids::{FactId, Slug};
+use texthub::heard;
+use texthub::hub::entry::storable;
+use texthub::hub::inbound::{self, Arrival, Kind};
+use texthub::hub::memory::{self, Seen};
+use texthub::hub::room::Ends;
+use texthub::hub::sql;
+use texthub::runtime::worker::{Context, Outcome, Worker};
+use texthub::sms::keywords;
+use texthub::sms::number::{is_e164, is_short_code};
+use texthub::tenant::point_of_contact::{self, PointOfContact};
+
+heard! {
+    /// What customers and visitors do.
+    pub enum Inbound { SmsReceived(SmsReceived), ChatReceived(ChatReceived), ChatLeft(ChatLeft) }
+}
+
+/// The worker.
+pub struct ReceiveSms;
+
+impl Worker for ReceiveSms {
+    const NAME: &'static str = "receive_sms";
+    const PARTITIONED: bool = true;
+    type Fact = Inbound;
+
+    async fn handle(&self, tx: &Transaction<'_>, ctx: &Context, batch: &[Message<Inbound>]) -> Result<Vec<Outcome>, Failure> {
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.len()];
+        let arrivals = address(tx, ctx.now, batch, &mut outcomes).await?;
+        let fresh = recall(tx, ctx.now, batch, arrivals, &mut outcomes).await?;
+        let mut set_aside: Vec<FactId> = Vec::new();
+        for wave in inbound::waves(fresh) {
+            for (index, fate) in inbound::record(tx, ctx.now, &wave).await? {
+                outcomes[index] = Some(match fate {
+                    Ok(recorded) => {
+                        if recorded.is_kept {
+                            memory::keep_said(tx, Self::NAME, batch[index].id, "recorded", &recorded.said).await?;
+                        }
+                        Outcome::Done(recorded.said)
+                    }
+                    Err(reason) => {
+                        set_aside.push(batch[index].id);
+                        Outcome::Reject(reason)
+                    }
+                });
+            }
+        }
+        if !set_aside.is_empty() {
+            memory::forget(tx, Self::NAME, &set_aside).await?;
+        }
+        Ok(outcomes.into_iter().map(|o| o.unwrap_or_else(Outcome::silent)).collect())
+    }
+}
+
+/// To which point of contact each message goes; what cannot be addressed is set aside.
+async fn address(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    batch: &[Message<Inbound>],
+    outcomes: &mut [Option<Outcome>],
+) -> Result<Vec<Arrival>, Failure> {
+    let mut numbers: Vec<(&str, Option<&str>)> = Vec::new();
+    let mut slugs: Vec<(&Slug, &Slug)> = Vec::new();
+    for message in batch {
+        match &message.body {
+            Inbound::SmsReceived(sms) => numbers.push((&sms.to, sms.to_country.as_deref())),
+            Inbound::ChatReceived(chat) => slugs.push((&chat.tenant, &chat.point_of_contact)),
+            Inbound::ChatLeft(left) => slugs.push((&left.tenant, &left.point_of_contact)),
+        }
+    }
+    let (numbers, slugs) = (distinct(numbers), distinct(slugs));
+    let by_number: HashMap<_, _> =
+        numbers.iter().copied().zip(point_of_contact::of_numbers(tx, &numbers).await?).collect();
+    let by_slug: HashMap<_, _> = if slugs.is_empty() {
+        HashMap::new()
+    } else {
+        slugs.iter().copied().zip(point_of_contact::of_slugs(tx, &slugs).await?).collect()
+    };
+    let mut arrivals = Vec::with_capacity(batch.len());
+    for (index, message) in batch.iter().enumerate() {
+        let found = match &message.body {
+            Inbound::SmsReceived(sms) => by_number.get(&(sms.to.as_str(), sms.to_country.as_deref())),
+            Inbound::ChatReceived(chat) => by_slug.get(&(&chat.tenant, &chat.point_of_contact)),
+            Inbound::ChatLeft(left) => by_slug.get(&(&left.tenant, &left.point_of_contact)),
+        };
+        match arrival(now, index, message, found.and_then(Option::as_ref)) {
+            Ok(arrival) => arrivals.push(arrival),
+            Err(reason) => outcomes[index] = Some(Outcome::Reject(reason)),
+        }
+    }
+    Ok(arrivals)
+}
+
+fn distinct<T: Ord + Copy>(mut items: Vec<T>) -> Vec<T> {
+    items.sort_unstable();
+    items.dedup();
+    items
+}
+
+fn arrival(now: Timestamp, index: usize, message: &Message<Inbound>, point: Option<&PointOfContact>) -> Result<Arrival, Reason> {
+    let (text, customer, received_at, media) = match &message.body {
+        Inbound::SmsReceived(sms) => {
+            check_number("from", &sms.from)?;
+            check_number("to", &sms.to)?;
+            (sms.text.as_str(), &sms.from, sms.received_at, sms.media.as_ref())
+        }
+        Inbound::ChatReceived(chat) => (chat.text.as_str(), visitor(&chat.visitor)?, chat.received_at, None),
+        Inbound::ChatLeft(left) => {
+            (left.text.as_deref().unwrap_or_default(), visitor(&left.visitor)?, left.received_at, None)
+        }
+    };
+    let point = point.ok_or_else(|| match &message.body {
+        Inbound::SmsReceived(_) => {
+            Reason::new("unknown_number", "no point of contact has the number in `to`; apply one that has, then replay")
+        }
+        _ => Reason::new("unknown_point_of_contact", "this tenant has no such point of contact for chat; apply one, then replay"),
+    })?;
+    let is_sms = matches!(message.body, Inbound::SmsReceived(_));
+    if is_sms && !point.sms_messaging {
+        return Err(Reason::new("disabled_tenant", "SMS messaging is off for this tenant; switch it on, then replay"));
+    }
+    let (text, flags) = storable(text);
+    let kind = match &message.body {
+        Inbound::SmsReceived(_) => keywords::keyword(&text).map_or(Kind::Text, Kind::Keyword),
+        Inbound::ChatReceived(_) => Kind::Text,
+        Inbound::ChatLeft(_) => Kind::Left,
+    };
+    Ok(Arrival {
+        index,
+        id: message.id,
+        ends: Ends {
+            tenant: point.tenant.clone(),
+            channel: point.channel.clone(),
+            our_number: if is_sms { point.number.clone() } else { point.id.as_str().to_owned() },
+            our_country: point.number_country.clone(),
+            customer_number: customer.clone(),
+        },
+        point: point.clone(),
+        text,
+        flags,
+        media: media.and_then(|links| serde_json::to_value(links).ok()),
+        received_at: received_at.min(now),
+        traceparent: message.traceparent.clone(),
+        kind,
+    })
+}
+
+fn check_number(field: &str, number: &str) -> Result<(), Reason> {
+    if is_e164(number) || is_short_code(number) {
+        return Ok(());
+    }
+    Err(Reason::new("bad_number", format!("`{field}` is no number: send E.164 (+ and 7 to 15 digits) or a short code's digits")))
+}
+
+fn visitor(name: &String) -> Result<&String, Reason> {
+    let is_fine = (1..=64).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if is_fine { Ok(name) } else { Err(Reason::new("bad_visitor", "`visitor` has 1 to 64 of letters, digits, _ and -")) }
+}
+
+/// Leaves what was not heard before; repeats (of the fact's id, or of the carrier's) say what was said then.
+async fn recall(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    batch: &[Message<Inbound>],
+    arrivals: Vec<Arrival>,
+    outcomes: &mut [Option<Outcome>],
+) -> Result<Vec<Arrival>, Failure> {
+    if arrivals.is_empty() {
+        return Ok(arrivals);
+    }
+    let messages: Vec<&Message<Inbound>> = arrivals.iter().map(|a| &batch[a.index]).collect();
+    let tenants: Vec<Option<&Slug>> = arrivals.iter().map(|a| Some(&a.ends.tenant)).collect();
+    let seen = memory::remember(tx, now, ReceiveSms::NAME, &messages, &tenants).await?;
+    let mut again: Vec<(usize, FactId)> = Vec::new();
+    let mut fresh = Vec::with_capacity(arrivals.len());
+    for (arrival, seen) in arrivals.into_iter().zip(seen) {
+        match seen {
+            Seen::Fresh => fresh.push(arrival),
+            Seen::Reused => outcomes[arrival.index] = Some(Outcome::Reject(memory::reused())),
+            Seen::Repeat { said: Some(said), .. } => outcomes[arrival.index] = Some(Outcome::Done(said)),
+            Seen::Repeat { first_id, .. } => again.push((arrival.index, first_id.unwrap_or(arrival.id))),
+        }
+    }
+    let firsts = carrier_repeats(tx, now, batch, &fresh).await?;
+    let repeats: Vec<(FactId, FactId)> =
+        fresh.iter().filter_map(|a| firsts.get(&a.id).map(|first| (a.id, *first))).collect();
+    if !repeats.is_empty() {
+        memory::mark_repeats(tx, ReceiveSms::NAME, &repeats).await?;
+    }
+    again.extend(fresh.iter().filter_map(|a| firsts.get(&a.id).map(|first| (a.index, *first))));
+    fresh.retain(|arrival| !firsts.contains_key(&arrival.id));
+    let ids: Vec<FactId> = again.iter().map(|(_, id)| *id).collect();
+    if !ids.is_empty() {
+        let said = inbound::say_again(tx, ReceiveSms::NAME, &ids).await?;
+        for (index, id) in again {
+            let said = said.get(&id).cloned().unwrap_or_default();
+            let trace = batch[index].traceparent.as_deref();
+            outcomes[index] = Some(Outcome::Done(said.into_iter().map(|p| p.traced(trace)).collect()));
+        }
+    }
+    Ok(fresh)
+}
+
+/// Those whose carrier's id came before with the same content, with the id of the first.
+async fn carrier_repeats(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    batch: &[Message<Inbound>],
+    fresh: &[Arrival],
+) -> Result<HashMap<FactId, FactId>, Failure> {
+    let (mut carriers, mut carrier_ids, mut digests, mut ids) = (vec![], vec![], vec![], vec![]);
+    for arrival in fresh {
+        let Inbound::SmsReceived(sms) = &batch[arrival.index].body else { continue };
+        let Some(carrier_sms_id) = sms.carrier_sms_id.as_deref().filter(|id| !id.is_empty()) else { continue };
+        carriers.push(sms.carrier.as_str());
+        carrier_ids.push(carrier_sms_id);
+        digests.push(content(sms));
+        ids.push(arrival.id);
+    }
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let inserted = sql::rows(
+        tx,
+        "insert into inbound_ids (carrier, carrier_sms_id, digest, first_id, at)
+         select carrier, carrier_sms_id, digest, id, $5
+         from unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[]) as i (carrier, carrier_sms_id, digest, id)
+         order by carrier, carrier_sms_id, digest
+         on conflict (carrier, carrier_sms_id, digest) do nothing
+         returning first_id",
+        &[&carriers, &carrier_ids, &digests, &ids, &now],
+    )
+    .await?;
+    if inserted.len() == ids.len() {
+        return Ok(HashMap::new());
+    }
+    let rows = sql::rows(
+        tx,
+        "select i.id, k.first_id
+         from unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[]) as i (carrier, carrier_sms_id, digest, id)
+         join inbound_ids k using (carrier, carrier_sms_id, digest)
+         where k.first_id <> i.id",
+        &[&carriers, &carrier_ids, &digests, &ids],
+    )
+    .await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// Fingerprint of what must be equal in a carrier's own repeat: from, to and text.
+fn content(sms: &SmsReceived) -> Vec<u8> {
+    let mut hasher = Sha256::new();
+    for field in [&sms.from, &sms.to, &sms.text] {
+        hasher.update((field.len() as u64).to_be_bytes());
+        hasher.update(field.as_bytes());
+    }
+    hasher.finalize()[..16].to_vec()
+}
