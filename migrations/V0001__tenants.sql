@@ -51,6 +51,8 @@ create table agents (
     code             text,
     moved_at         timestamptz not null default '2000-01-01Z',
     lease_until      timestamptz,
+    -- the one timer message (agent.due) that counts: another one is stale
+    timer_due_at     timestamptz,
     vanished_at      timestamptz,
     misses           integer not null default 0,
     -- pending offers + active + wrap-up contacts; written in src/hub/slot.rs alone
@@ -60,6 +62,8 @@ create table agents (
     primary key (tenant, id),
     foreign key (tenant, team) references teams (tenant, id)
 ) with (fillfactor = 40);
+create index agents_leased on agents (lease_until) where lease_until is not null and state <> 'logged_out';
+create index agents_vanished on agents (vanished_at) where vanished_at is not null;
 
 create table agent_skills (
     tenant      text not null,

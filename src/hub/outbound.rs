@@ -66,34 +66,34 @@ pub async fn request(tx: &Transaction<'_>, now: Timestamp, texts: &[&Outbound]) 
     Ok(())
 }
 
-/// The texts that these facts requested, for repeats.
+const JOINED: &str = "select s.id, s.room_id, s.entry_id, s.seq, s.carrier, e.text, s.is_confirmation, s.caused_by,
+       s.requested_at, r.tenant, r.channel, r.our_number, r.our_country, r.customer_number
+     from sms s join entries e on e.room_id = s.room_id and e.seq = s.seq join rooms r on r.id = s.room_id";
+
+fn from_row(row: &tokio_postgres::Row) -> Outbound {
+    Outbound {
+        id: row.get(0),
+        room_id: row.get(1),
+        entry_id: row.get(2),
+        seq: row.get(3),
+        carrier: row.get(4),
+        text: row.get(5),
+        is_confirmation: row.get(6),
+        caused_by: row.get(7),
+        ends: Ends::of_row(row, 9),
+    }
+}
+
+/// The texts that these facts requested, and when: for repeats.
 pub async fn of_causes(tx: &Transaction<'_>, causes: &[FactId]) -> Result<Vec<(Outbound, Timestamp)>, Failure> {
-    let rows = sql::rows(
-        tx,
-        "select s.id, s.room_id, s.entry_id, s.seq, s.carrier, e.text, s.is_confirmation, s.caused_by, s.requested_at,
-                r.tenant, r.channel, r.our_number, r.our_country, r.customer_number
-         from sms s join entries e on e.room_id = s.room_id and e.seq = s.seq join rooms r on r.id = s.room_id
-         where s.caused_by = any($1)",
-        &[&causes],
-    )
-    .await?;
-    Ok(rows
-        .iter()
-        .map(|row| {
-            let outbound = Outbound {
-                id: row.get(0),
-                room_id: row.get(1),
-                entry_id: row.get(2),
-                seq: row.get(3),
-                carrier: row.get(4),
-                text: row.get(5),
-                is_confirmation: row.get(6),
-                caused_by: row.get(7),
-                ends: Ends::of_row(row, 9),
-            };
-            (outbound, row.get(8))
-        })
-        .collect())
+    let rows = sql::rows(tx, &format!("{JOINED} where s.caused_by = any($1)"), &[&causes]).await?;
+    Ok(rows.iter().map(|row| (from_row(row), row.get(8))).collect())
+}
+
+/// Texts by id.
+pub async fn of_ids(tx: &Transaction<'_>, ids: &[SmsId]) -> Result<Vec<Outbound>, Failure> {
+    let rows = sql::rows(tx, &format!("{JOINED} where s.id = any($1) order by s.room_id, s.seq"), &[&ids]).await?;
+    Ok(rows.iter().map(from_row).collect())
 }
 
 /// The fact that asks for its sending; the same for every repeat.

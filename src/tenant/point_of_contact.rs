@@ -81,15 +81,8 @@ pub async fn of_numbers(
 
 /// Those of chat with these (tenant, slug). Answers stand in the order asked.
 pub async fn of_slugs(tx: &Transaction<'_>, slugs: &[(&Slug, &Slug)]) -> Result<Vec<Option<PointOfContact>>, Failure> {
-    let (tenants, ids): (Vec<&Slug>, Vec<&Slug>) = slugs.iter().copied().unzip();
-    let sql = format!(
-        "select {COLUMNS}, q.nth
-         from unnest($1::text[], $2::text[]) with ordinality as q (tenant, id, nth)
-         join points_of_contact p on p.tenant = q.tenant and p.id = q.id and p.channel = 'chat'
-         {JOINS}"
-    );
-    let rows = sql::rows(tx, &sql, &[&tenants, &ids]).await?;
-    Ok(in_order(&rows, slugs.len()))
+    let found = of_rooms(tx, slugs).await?;
+    Ok(found.into_iter().map(|point| point.filter(|p| p.channel == "chat")).collect())
 }
 
 fn in_order(rows: &[Row], count: usize) -> Vec<Option<PointOfContact>> {
@@ -118,4 +111,17 @@ pub async fn live_of_tenant(
     );
     let rows = sql::rows(tx, &sql, &[tenant, &number, &skill]).await?;
     Ok(rows.iter().map(from_row).collect())
+}
+
+/// Those of rooms, live or not: (tenant, slug). Answers stand in the order asked.
+pub async fn of_rooms(tx: &Transaction<'_>, slugs: &[(&Slug, &Slug)]) -> Result<Vec<Option<PointOfContact>>, Failure> {
+    let (tenants, ids): (Vec<&Slug>, Vec<&Slug>) = slugs.iter().copied().unzip();
+    let sql = format!(
+        "select {COLUMNS}, q.nth
+         from unnest($1::text[], $2::text[]) with ordinality as q (tenant, id, nth)
+         join points_of_contact p on p.tenant = q.tenant and p.id = q.id
+         {JOINS}"
+    );
+    let rows = sql::rows(tx, &sql, &[&tenants, &ids]).await?;
+    Ok(in_order(&rows, slugs.len()))
 }

@@ -3,7 +3,7 @@
 
 mod end;
 
-pub use end::{Ending, end};
+pub use end::{Ending, end, say_freed, state_of};
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;

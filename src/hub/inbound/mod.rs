@@ -252,6 +252,7 @@ impl Conversation {
             point_of_contact: arrival.point.id.clone(),
             opened_at: now,
             closed_at: None,
+            close_reason: None,
             next_seq: 1,
             agent: None,
             caused_by: arrival.id,

@@ -1,0 +1,223 @@
+//! The passes: they hold no input and so decide nothing. The matcher's half second says `skill.due` where a waiting
+//! contact stands beside a ready agent; the sweep says again what should have come: timers, leases, maximum waits,
+//! texts long requested. What it had to say again is counted: more than none is an incident.
+
+use std::time::Duration;
+
+use deadpool_postgres::Transaction;
+use jiff::{SignedDuration, Timestamp};
+use texthub::failure::Failure;
+use texthub::facts::due::{AgentDue, ContactDue, OfferDue, SkillDue, WrapUpDue};
+use texthub::facts::envelope::Publication;
+use texthub::facts::ids::{ContactId, FactId, OfferId, Slug, SmsId};
+use texthub::hub::session::{self, Session};
+use texthub::hub::{outbound, sql};
+use texthub::runtime::clock;
+use texthub::runtime::worker::{Context, Pass};
+
+/// An ask that nobody answered for so long was lost: ask again.
+const ASK_AGAIN_S: i64 = 5;
+/// How long a timer may be overdue before it counts as lost (dead-lettering may be stuck for three minutes).
+const GRACE_S: i64 = 300;
+/// How long a text may be requested before it is requested anew.
+const UNSENT_S: i64 = 60;
+/// Rows a page.
+const PAGE: i64 = 500;
+
+/// Waiting contacts beside ready agents.
+pub struct Match;
+
+impl Pass for Match {
+    const NAME: &'static str = "match";
+    const EVERY: Duration = Duration::from_millis(500);
+
+    async fn round(&self, tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
+        let skills = sql::rows(
+            tx,
+            "select k.tenant, k.id from skills k
+             where (k.asked_id is null or k.asked_at < $1)
+               and exists (select 1 from contacts c where c.tenant = k.tenant and c.skill = k.id and c.state = 'queued')
+               and exists (select 1 from ready_agents r where r.tenant = k.tenant and r.skill = k.id)
+             order by k.tenant, k.id limit $2 for update of k skip locked",
+            &[&before(ctx.now, ASK_AGAIN_S), &PAGE],
+        )
+        .await?;
+        let asks: Vec<(Slug, Slug, FactId)> =
+            skills.iter().map(|row| (row.get(0), row.get(1), FactId(clock::new_id()))).collect();
+        let tenants: Vec<&Slug> = asks.iter().map(|a| &a.0).collect();
+        let names: Vec<&Slug> = asks.iter().map(|a| &a.1).collect();
+        let ids: Vec<FactId> = asks.iter().map(|a| a.2).collect();
+        sql::touch(
+            tx,
+            "update skills k set asked_id = a.id, asked_at = $4
+             from unnest($1::text[], $2::text[], $3::uuid[]) as a (tenant, skill, id)
+             where k.tenant = a.tenant and k.id = a.skill",
+            &[&tenants, &names, &ids, &ctx.now],
+        )
+        .await?;
+        Ok(asks
+            .into_iter()
+            .map(|(tenant, skill, id)| {
+                let scope = tenant.to_string();
+                Publication::of(&SkillDue { id, cause_id: id, at: ctx.now, tenant, skill }, scope)
+            })
+            .collect())
+    }
+}
+
+/// What should have come and did not.
+pub struct Sweep;
+
+impl Pass for Sweep {
+    const NAME: &'static str = "sweep";
+    const EVERY: Duration = Duration::from_secs(5);
+
+    async fn round(&self, tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
+        let mut said = waited_too_long(tx, ctx).await?;
+        let lost = [
+            sessions(tx, ctx).await?,
+            offers(tx, ctx).await?,
+            wrap_ups(tx, ctx).await?,
+            agents(tx, ctx).await?,
+            texts(tx, ctx).await?,
+        ];
+        let names = ["session.due", "offer.due", "wrap_up.due", "agent.due", "sms.requested"];
+        for (name, lost) in names.into_iter().zip(lost) {
+            if !lost.is_empty() {
+                tracing::warn!(fact = name, count = lost.len(), "said again by the sweep");
+                metrics::counter!("texthub_sweep_repairs_total", "fact" => name).increment(lost.len() as u64);
+            }
+            said.extend(lost);
+        }
+        Ok(said)
+    }
+}
+
+fn before(now: Timestamp, seconds: i64) -> Timestamp {
+    now.checked_sub(SignedDuration::from_secs(seconds)).unwrap_or(now)
+}
+
+/// Sessions whose armed timer is overdue: put off by the grace first, then said with their generation.
+async fn sessions(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "with overdue as (
+           select id from sessions where ended_at is null and timer_due_at < $1
+           order by timer_due_at limit $2 for update skip locked)
+         update sessions s set timer_due_at = $3 from overdue o where s.id = o.id
+         returning s.id, s.tenant, s.room_id, s.contact_id, s.agent, s.timeout_s, s.deadline_at, s.timer_gen",
+        &[&before(ctx.now, GRACE_S), &PAGE, &ctx.now],
+    )
+    .await?;
+    Ok(rows
+        .iter()
+        .map(|row| {
+            let session = Session {
+                id: row.get(0),
+                tenant: row.get(1),
+                room_id: row.get(2),
+                contact_id: row.get(3),
+                agent: row.get(4),
+                timeout_s: row.get(5),
+                deadline_at: row.get(6),
+                timer_gen: row.get(7),
+            };
+            Publication { due: None, ..session::arm(ctx.now, &session) }
+        })
+        .collect())
+}
+
+async fn offers(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select id, tenant, lapses_at from offers where state = 'pending' and lapses_at < $1 order by lapses_at limit $2",
+        &[&before(ctx.now, GRACE_S), &PAGE],
+    )
+    .await?;
+    Ok(rows
+        .iter()
+        .map(|row| {
+            let (id, tenant) = (FactId(clock::new_id()), row.get::<_, Slug>(1));
+            let scope = tenant.to_string();
+            let offer_id: OfferId = row.get(0);
+            Publication::of(&OfferDue { id, cause_id: id, at: ctx.now, tenant, offer_id, due_at: row.get(2) }, scope)
+        })
+        .collect())
+}
+
+async fn wrap_ups(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select id, tenant, wrap_up_until from contacts
+         where state = 'wrap_up' and wrap_up_until < $1 order by wrap_up_until limit $2",
+        &[&before(ctx.now, GRACE_S), &PAGE],
+    )
+    .await?;
+    Ok(rows
+        .iter()
+        .map(|row| {
+            let (id, tenant) = (FactId(clock::new_id()), row.get::<_, Slug>(1));
+            let scope = tenant.to_string();
+            let contact_id: ContactId = row.get(0);
+            Publication::of(&WrapUpDue { id, cause_id: id, at: ctx.now, tenant, contact_id, due_at: row.get(2) }, scope)
+        })
+        .collect())
+}
+
+/// Leases and graces whose timer is overdue.
+async fn agents(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select id, tenant, timer_due_at from agents
+         where (lease_until is not null and state <> 'logged_out' or vanished_at is not null) and timer_due_at < $1
+         order by tenant, id limit $2",
+        &[&before(ctx.now, GRACE_S), &PAGE],
+    )
+    .await?;
+    Ok(rows
+        .iter()
+        .map(|row| {
+            let (id, tenant) = (FactId(clock::new_id()), row.get::<_, Slug>(1));
+            let scope = tenant.to_string();
+            Publication::of(&AgentDue { id, cause_id: id, at: ctx.now, tenant, agent: row.get(0), due_at: row.get(2) }, scope)
+        })
+        .collect())
+}
+
+/// Texts long requested, and held ones: said again; `send_sms` reads their consent anew when it claims them.
+async fn texts(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "with waiting as (
+           select id from sms where state in ('requested', 'held') and requested_at < $1
+           order by requested_at limit $2 for update skip locked)
+         update sms s set requested_at = $3 from waiting w where s.id = w.id returning s.id",
+        &[&before(ctx.now, UNSENT_S), &PAGE, &ctx.now],
+    )
+    .await?;
+    let ids: Vec<SmsId> = rows.iter().map(|row| row.get(0)).collect();
+    let texts = outbound::of_ids(tx, &ids).await?;
+    Ok(texts.iter().map(|text| outbound::say_again(ctx.now, text, FactId(clock::new_id()))).collect())
+}
+
+/// Waiting contacts past their skill's maximum: the ordinary way, not an incident.
+async fn waited_too_long(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select c.id, c.tenant, c.queued_at + make_interval(secs => k.max_wait_s)
+         from contacts c join skills k on k.tenant = c.tenant and k.id = c.skill
+         where c.state = 'queued' and c.queued_at < $1 - make_interval(secs => k.max_wait_s)
+         order by c.queued_at limit $2",
+        &[&ctx.now, &PAGE],
+    )
+    .await?;
+    Ok(rows
+        .iter()
+        .map(|row| {
+            let (id, tenant) = (FactId(clock::new_id()), row.get::<_, Slug>(1));
+            let scope = tenant.to_string();
+            let contact_id: ContactId = row.get(0);
+            Publication::of(&ContactDue { id, cause_id: id, at: ctx.now, tenant, contact_id, due_at: row.get(2) }, scope)
+        })
+        .collect())
+}

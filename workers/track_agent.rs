@@ -1,0 +1,78 @@
+//! agent.moved, agent.seen, agent.due → agent.changed. An older move loses; becoming unavailable gives pending offers
+//! back; a vanished agent's offers return at once and the rooms after the grace.
+
+use deadpool_postgres::Transaction;
+use jiff::{Timestamp, Unit};
+use texthub::failure::Failure;
+use texthub::facts::due::AgentDue;
+use texthub::facts::envelope::{Message, Publication};
+use texthub::facts::heard::{AgentMoved, AgentSeen};
+use texthub::facts::ids::Slug;
+use texthub::heard;
+use texthub::hub::presence::{self, Move};
+use texthub::hub::refusal::{self, Refusal, Refused};
+use texthub::runtime::worker::{Context, Outcome, Single};
+
+heard! {
+    /// What tells of agents.
+    pub enum Tracked { AgentMoved(AgentMoved), AgentSeen(AgentSeen), AgentDue(AgentDue) }
+}
+
+/// The worker.
+pub struct TrackAgent;
+
+impl Single for TrackAgent {
+    const NAME: &'static str = "track_agent";
+    type Fact = Tracked;
+
+    async fn handle(&self, tx: &Transaction<'_>, ctx: &Context, message: &Message<Tracked>) -> Result<Outcome, Failure> {
+        let said = match &message.body {
+            Tracked::AgentMoved(moved) => move_to(tx, ctx, message, moved).await?,
+            Tracked::AgentSeen(seen) => {
+                presence::seen(tx, ctx.now, message.id, &seen.tenant, &seen.agents, micros(seen.until)).await?
+            }
+            Tracked::AgentDue(due) => match presence::lock(tx, &due.tenant, &due.agent).await? {
+                // a pass's reminder has the due time of the row; any other one is of a lease that began anew
+                Some(row) if row.timer_due_at == Some(due.due_at) => {
+                    presence::due(tx, ctx.now, message.id, due, &row).await?
+                }
+                _ => Vec::new(),
+            },
+        };
+        let trace = message.traceparent.as_deref();
+        Ok(Outcome::Done(said.into_iter().map(|p| p.traced(trace)).collect()))
+    }
+}
+
+async fn move_to(
+    tx: &Transaction<'_>,
+    ctx: &Context,
+    message: &Message<Tracked>,
+    moved: &AgentMoved,
+) -> Result<Vec<Publication>, Failure> {
+    let Some(presence) = presence::lock(tx, &moved.tenant, &moved.agent).await? else {
+        let why = Refusal::UnknownAgent;
+        let refused = Refused { id: message.id, fact: message.fact, tenant: &moved.tenant, why };
+        return refusal::refuse(tx, ctx.now, &[refused]).await;
+    };
+    if moved.moved_at < presence.moved_at {
+        return Ok(Vec::new());
+    }
+    // a client's clock may be ahead: its next move must not lose to this one
+    let moved_at = micros(moved.moved_at).min(ctx.now);
+    let change = Move {
+        cause: message.id,
+        tenant: &moved.tenant,
+        agent: &moved.agent,
+        state: moved.state,
+        code: moved.code.as_ref().map(Slug::as_str),
+        moved_at,
+        until: moved.until.map(micros),
+    };
+    presence::change(tx, ctx.now, &change).await
+}
+
+/// As the database keeps it, so that a timer's due time can be compared with the row's.
+fn micros(at: Timestamp) -> Timestamp {
+    at.round(Unit::Microsecond).unwrap_or(at)
+}

@@ -1,0 +1,170 @@
+//! contact.ended, wrap_up.finished, wrap_up.due, contact.due → the room is closed, after-contact work begins or ends,
+//! the slot is freed. Exactly one contact each time, and the transcript needs no step.
+
+use deadpool_postgres::Transaction;
+use jiff::{SignedDuration, Timestamp};
+use texthub::failure::Failure;
+use texthub::facts::due::{ContactDue, WrapUpDue};
+use texthub::facts::envelope::{Fact, Message, Publication};
+use texthub::facts::heard::{ByKind, ContactEnded, WrapUpFinished};
+use texthub::facts::ids::{ContactId, Slug};
+use texthub::facts::said::ContactOutcome;
+use texthub::heard;
+use texthub::hub::contact::{self, Contact, Ending};
+use texthub::hub::refusal::{self, Refusal, Refused};
+use texthub::hub::sql;
+use texthub::runtime::worker::{Context, Outcome, Single};
+
+heard! {
+    /// What ends contacts and their wrap-up.
+    pub enum Over {
+        ContactEnded(ContactEnded),
+        WrapUpFinished(WrapUpFinished),
+        WrapUpDue(WrapUpDue),
+        ContactDue(ContactDue),
+    }
+}
+
+/// The worker.
+pub struct WrapUp;
+
+impl Single for WrapUp {
+    const NAME: &'static str = "wrap_up";
+    type Fact = Over;
+
+    async fn handle(&self, tx: &Transaction<'_>, ctx: &Context, message: &Message<Over>) -> Result<Outcome, Failure> {
+        let said = match &message.body {
+            Over::ContactEnded(ended) => end(tx, ctx, message, ended).await?,
+            Over::WrapUpFinished(finished) => finish(tx, ctx, message, finished).await?,
+            Over::WrapUpDue(due) => wrap_up_due(tx, ctx, message, due).await?,
+            Over::ContactDue(due) => waited_too_long(tx, ctx, message, due).await?,
+        };
+        let trace = message.traceparent.as_deref();
+        Ok(Outcome::Done(said.into_iter().map(|p| p.traced(trace)).collect()))
+    }
+}
+
+/// The contact under the locks of its room and itself, if it is the tenant's.
+async fn locked(tx: &Transaction<'_>, id: ContactId, tenant: &Slug) -> Result<Option<Contact>, Failure> {
+    Ok(contact::lock_with_rooms(tx, &[id]).await?.pop().filter(|c| c.tenant == *tenant))
+}
+
+async fn end_one(tx: &Transaction<'_>, now: Timestamp, ending: Ending) -> Result<Vec<Publication>, Failure> {
+    Ok(contact::end(tx, now, &[ending]).await?.into_iter().flatten().flatten().collect())
+}
+
+async fn end(
+    tx: &Transaction<'_>,
+    ctx: &Context,
+    message: &Message<Over>,
+    ended: &ContactEnded,
+) -> Result<Vec<Publication>, Failure> {
+    let contact = locked(tx, ended.contact_id, &ended.tenant).await?;
+    let by_agent = ended.by.kind == ByKind::Agent;
+    let why_not = match &contact {
+        None => Some(Refusal::NotFound),
+        Some(c) if c.state == "closed" => Some(Refusal::AlreadyEnded),
+        Some(c) if by_agent && c.agent.as_ref().map(Slug::as_str) != Some(&ended.by.name) => Some(Refusal::NotAMember),
+        Some(c) if c.state == "wrap_up" && ended.disposition.is_none() => Some(Refusal::AlreadyEnded),
+        Some(_) => None,
+    };
+    if let Some(why) = why_not {
+        let refused = Refused { id: message.id, fact: message.fact, tenant: &ended.tenant, why };
+        return refusal::refuse(tx, ctx.now, &[refused]).await;
+    }
+    let is_forced = matches!(ended.by.kind, ByKind::Supervisor | ByKind::Program);
+    let ending = Ending {
+        cause: message.id,
+        contact_id: ended.contact_id,
+        outcome: is_forced.then_some(ContactOutcome::Forced),
+        reason: ended.reason.clone(),
+        disposition: ended.disposition.clone(),
+        note: None,
+        is_final: false,
+    };
+    end_one(tx, ctx.now, ending).await
+}
+
+async fn finish(
+    tx: &Transaction<'_>,
+    ctx: &Context,
+    message: &Message<Over>,
+    finished: &WrapUpFinished,
+) -> Result<Vec<Publication>, Failure> {
+    let contact = locked(tx, finished.contact_id, &finished.tenant).await?;
+    let why_not = match &contact {
+        None => Some(Refusal::NotFound),
+        Some(c) if c.agent.as_ref() != Some(&finished.agent) => Some(Refusal::NotAMember),
+        Some(c) if c.state == "closed" => Some(Refusal::AlreadyEnded),
+        Some(c) if c.state != "wrap_up" => Some(Refusal::NotFound),
+        Some(_) => None,
+    };
+    if let Some(why) = why_not {
+        let refused = Refused { id: message.id, fact: message.fact, tenant: &finished.tenant, why };
+        return refusal::refuse(tx, ctx.now, &[refused]).await;
+    }
+    let ending = Ending {
+        disposition: finished.disposition.clone(),
+        note: finished.note.clone(),
+        ..closing(message, finished.contact_id, "wrap_up_finished")
+    };
+    end_one(tx, ctx.now, ending).await
+}
+
+fn closing(message: &Message<Over>, contact_id: ContactId, reason: &str) -> Ending {
+    Ending {
+        cause: message.id,
+        contact_id,
+        outcome: None,
+        reason: reason.into(),
+        disposition: None,
+        note: None,
+        is_final: true,
+    }
+}
+
+async fn wrap_up_due(
+    tx: &Transaction<'_>,
+    ctx: &Context,
+    message: &Message<Over>,
+    due: &WrapUpDue,
+) -> Result<Vec<Publication>, Failure> {
+    let contact = locked(tx, due.contact_id, &due.tenant).await?;
+    if contact.is_none_or(|c| c.state != "wrap_up") {
+        return Ok(Vec::new());
+    }
+    let row = sql::row(tx, "select wrap_up_until from contacts where id = $1", &[&due.contact_id]).await?;
+    let until: Option<Timestamp> = row.and_then(|row| row.get(0));
+    if let Some(until) = until.filter(|until| ctx.now < *until) {
+        let again =
+            WrapUpDue { id: message.id.derive(WrapUpDue::NAME, 0), cause_id: message.id, due_at: until, ..due.clone() };
+        return Ok(vec![Publication::of(&again, due.tenant.as_str()).at(until)]);
+    }
+    end_one(tx, ctx.now, closing(message, due.contact_id, "wrap_up_over")).await
+}
+
+/// A waiting contact passed its skill's maximum.
+async fn waited_too_long(
+    tx: &Transaction<'_>,
+    ctx: &Context,
+    message: &Message<Over>,
+    due: &ContactDue,
+) -> Result<Vec<Publication>, Failure> {
+    let contact = locked(tx, due.contact_id, &due.tenant).await?;
+    let Some(contact) = contact.filter(|c| c.state == "queued") else { return Ok(Vec::new()) };
+    let row = sql::row(
+        tx,
+        "select max_wait_s from skills where tenant = $1 and id = $2",
+        &[&contact.tenant, &contact.skill],
+    )
+    .await?;
+    let most = SignedDuration::from_secs(row.map_or(86_400, |row| i64::from(row.get::<_, i32>(0))));
+    if ctx.now.duration_since(contact.queued_at) < most {
+        return Ok(Vec::new());
+    }
+    let ending = Ending {
+        outcome: Some(ContactOutcome::Abandoned),
+        ..closing(message, due.contact_id, "waited_too_long")
+    };
+    end_one(tx, ctx.now, ending).await
+}
