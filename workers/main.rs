@@ -1,9 +1,74 @@
-//! texthub: the workers and commands. (skeleton)
+//! texthub: the workers (a file each), the commands beside them, and the list of both.
+
+mod commands;
 mod expire_session;
+mod keep_dead;
 mod post_reply;
 mod receive_sms;
+mod reconcile;
 mod route_contact;
 mod settle_offer;
 mod track_agent;
 mod wrap_up;
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use texthub::config::Config;
+use texthub::runtime::single::Each;
+use texthub::runtime::supervisor::Role;
+
+/// An open SMS contact-center hub on `RabbitMQ` and Postgres.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run roles in this process: `all`, or workers by name.
+    Run {
+        /// `all`, or names of roles.
+        #[arg(required = true)]
+        roles: Vec<String>,
+    },
+    /// Bring the database schema to this program's version.
+    Migrate,
+}
+
+/// Every role there is; `run all` runs them all.
+fn roles(_config: &Config) -> Vec<Role> {
+    let mut roles = vec![
+        Role::worker(receive_sms::ReceiveSms),
+        Role::worker(route_contact::RouteContact),
+        Role::worker(Each(settle_offer::SettleOffer)),
+        Role::worker(post_reply::PostReply),
+        Role::worker(expire_session::ExpireSession),
+        Role::worker(Each(wrap_up::WrapUp)),
+        Role::worker(Each(track_agent::TrackAgent)),
+        Role::pass("reconcile", reconcile::Match),
+        Role::pass("reconcile", reconcile::Sweep),
+    ];
+    let workers: Vec<&'static str> = roles.iter().filter_map(|role| role.listener.map(|l| l.name)).collect();
+    for worker in workers {
+        roles.push(Role::task("keep_dead", move |host| Box::pin(keep_dead::run(host, worker))));
+    }
+    roles
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Run { roles } => commands::run::run(&roles).await,
+        Command::Migrate => commands::setup::migrate().await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("texthub: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

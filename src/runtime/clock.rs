@@ -1,9 +1,54 @@
-//! The only asker of the time. Decisions about rows use the database's clock (`Context::now`), never this one.
+//! The only asker of the time and of random ids. Decisions about rows use the database's clock (`Context::now`), never
+//! this one; what must be near it without a query (a timer that came early) uses `near`.
 
-use jiff::Timestamp;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+/// Microseconds by which the database's clock was last seen ahead of ours.
+static AHEAD_US: AtomicI64 = AtomicI64::new(0);
 
 /// This machine's wall clock, for what stands outside the hub: simulated phones and carriers, logs.
 #[must_use]
 pub fn wall() -> Timestamp {
     Timestamp::now()
+}
+
+/// Notes the database's clock, read just now.
+pub fn note_database(now: Timestamp) {
+    let ahead = now.duration_since(wall()).as_micros();
+    AHEAD_US.store(i64::try_from(ahead).unwrap_or(0), Ordering::Relaxed);
+}
+
+/// The database's clock as well as it is known without asking.
+#[must_use]
+pub fn near() -> Timestamp {
+    let ahead = SignedDuration::from_micros(AHEAD_US.load(Ordering::Relaxed));
+    wall().checked_add(ahead).unwrap_or_else(|_| wall())
+}
+
+/// A new time-ordered id.
+#[must_use]
+pub fn new_id() -> Uuid {
+    Uuid::now_v7()
+}
+
+/// Measures spans.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Since the start.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
 }

@@ -1,4 +1,12 @@
 //! What runs workers: the loop, supervision, the database, the clock, telemetry.
 
+pub mod batch;
+pub mod caller;
 pub mod clock;
+pub mod db;
+pub mod faults;
+pub mod pass;
+pub mod single;
+pub mod supervisor;
+pub mod telemetry;
 pub mod worker;

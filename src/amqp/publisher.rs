@@ -1,0 +1,150 @@
+//! Publishing with confirms. One task owns the AMQP channel for work (mandatory; only `Ack(None)` is success), another
+//! the one for announcements (no listener is normal; a nack, or no confirm within a second, is counted and passed
+//! over). Two tasks on one channel would get each other's confirms.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{Channel, Confirmation, PublisherConfirm};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::connection::Link;
+use super::topology::FRONT;
+use super::wire::{self, Wire};
+use super::{Lost, patiently};
+use crate::facts::envelope::Publication;
+use crate::runtime::clock;
+
+/// Most publications under way on one AMQP channel: the broker's multiple confirms walk them all.
+const WINDOW: usize = 1_000;
+/// Most handed to the socket in one go.
+const GO: usize = 256;
+/// How long an announcement may take.
+const ANNOUNCE: Duration = Duration::from_secs(1);
+
+struct Job {
+    wires: Vec<Wire>,
+    done: oneshot::Sender<Result<(), Lost>>,
+}
+
+/// Says facts; cheap to clone.
+#[derive(Clone)]
+pub struct Publisher {
+    work: mpsc::Sender<Job>,
+    announce: mpsc::Sender<Job>,
+}
+
+impl Publisher {
+    /// Opens its two AMQP channels.
+    ///
+    /// # Errors
+    /// `Lost`.
+    pub async fn open(link: &Link) -> Result<Self, Lost> {
+        Ok(Self { work: owner(link, true).await?, announce: owner(link, false).await? })
+    }
+
+    /// Says facts: work is confirmed or this is an error; announcements are awaited beside it, and passed over.
+    ///
+    /// # Errors
+    /// `Lost`: nothing may be acknowledged.
+    pub async fn say(&self, publications: &[Publication]) -> Result<(), Lost> {
+        let now = clock::near();
+        self.send(publications.iter().flat_map(|p| wire::of_publication(now, p)).collect()).await
+    }
+
+    /// The same for messages made otherwise.
+    ///
+    /// # Errors
+    /// `Lost`.
+    pub async fn send(&self, wires: Vec<Wire>) -> Result<(), Lost> {
+        let (announced, work): (Vec<Wire>, Vec<Wire>) = wires.into_iter().partition(|w| w.exchange == FRONT);
+        let count = announced.len();
+        let (done, heard) = tokio::join!(hand(&self.work, work), async {
+            match tokio::time::timeout(ANNOUNCE, hand(&self.announce, announced)).await {
+                Ok(result) => result,
+                Err(_) => Err(Lost("announcement not confirmed within a second".into())),
+            }
+        });
+        if let Err(lost) = heard {
+            metrics::counter!("texthub_announcements_passed_over_total").increment(count as u64);
+            tracing::warn!(count, reason = %lost, "announcements passed over");
+        }
+        done
+    }
+}
+
+async fn hand(to: &mpsc::Sender<Job>, wires: Vec<Wire>) -> Result<(), Lost> {
+    if wires.is_empty() {
+        return Ok(());
+    }
+    let (done, answer) = oneshot::channel();
+    to.send(Job { wires, done }).await.map_err(|_| Lost("the publisher has stopped".into()))?;
+    answer.await.map_err(|_| Lost("the publisher stopped".into()))?
+}
+
+/// Starts the task that owns one AMQP channel.
+async fn owner(link: &Link, mandatory: bool) -> Result<mpsc::Sender<Job>, Lost> {
+    let channel = link.publishing().await?;
+    patiently("confirm.select", channel.confirm_select(ConfirmSelectOptions::default())).await?;
+    let (jobs, mut waiting) = mpsc::channel::<Job>(256);
+    let window = Arc::new(Semaphore::new(WINDOW));
+    tokio::spawn(async move {
+        while let Some(job) = waiting.recv().await {
+            let mut confirms = Vec::with_capacity(job.wires.len());
+            let mut lost = None;
+            for go in job.wires.chunks(GO) {
+                let places = u32::try_from(go.len()).unwrap_or(1);
+                let Ok(permit) = Arc::clone(&window).acquire_many_owned(places).await else { return };
+                match publish(&channel, go, mandatory).await {
+                    // awaited beside the next publications; a place in the window is held until then
+                    Ok(published) => confirms.push(tokio::spawn(async move {
+                        let confirmed = confirm(published).await;
+                        drop(permit);
+                        confirmed
+                    })),
+                    Err(error) => {
+                        lost = Some(error);
+                        break;
+                    }
+                }
+            }
+            tokio::spawn(async move {
+                let mut result = lost.map_or(Ok(()), Err);
+                for confirmed in confirms {
+                    result = result.and(confirmed.await.unwrap_or_else(|error| Err(Lost(error.to_string()))));
+                }
+                let _ = job.done.send(result);
+            });
+        }
+    });
+    Ok(jobs)
+}
+
+/// Polled in their order within this one task, so that tags and frames agree.
+async fn publish(channel: &Channel, wires: &[Wire], mandatory: bool) -> Result<Vec<PublisherConfirm>, Lost> {
+    let options = BasicPublishOptions { mandatory, ..BasicPublishOptions::default() };
+    let sends = wires.iter().map(|w| {
+        channel.basic_publish(w.exchange.into(), w.key.as_str().into(), options, &w.body, w.properties.clone())
+    });
+    let published = patiently("publish", async { Ok::<_, Lost>(join_all(sends).await) }).await?;
+    published.into_iter().collect::<Result<Vec<_>, _>>().map_err(Lost::from)
+}
+
+async fn confirm(published: Vec<PublisherConfirm>) -> Result<(), Lost> {
+    let confirmations = patiently("confirm", async { Ok::<_, Lost>(join_all(published).await) }).await?;
+    for confirmation in confirmations {
+        match confirmation? {
+            Confirmation::Ack(None) => {}
+            Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
+                let id = returned.delivery.properties.message_id().as_ref().map(ToString::to_string);
+                metrics::counter!("texthub_publications_returned_total").increment(1);
+                return Err(Lost(format!("publication {} was returned: no queue is bound for it", id.unwrap_or_default())));
+            }
+            Confirmation::Nack(None) => return Err(Lost("the broker did not take a publication".into())),
+            Confirmation::NotRequested => return Err(Lost("confirms are off".into())),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! Every setting: name, default, meaning. The only reader of the environment; all mistakes are reported together, and
+//! secrets do not print.
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// A setting as the README's table shows it: name, default (empty: none), meaning.
+pub type Described = (&'static str, &'static str, &'static str);
+
+/// All settings.
+pub const SETTINGS: &[Described] = &[
+    ("TEXTHUB_DATABASE_URL", "", "Postgres, as postgres://user:password@host:port/database; also as …_FILE"),
+    ("TEXTHUB_AMQP_URL", "", "RabbitMQ, as amqp://user:password@host:port/vhost (amqps for TLS); also as …_FILE"),
+    ("TEXTHUB_DATABASE_POOL", "8", "connections to Postgres per process, 2 to 100"),
+    ("TEXTHUB_PARTITIONS", "4", "partitions of the conversation-keyed workers, fixed at the first start; 1 needs no plugin"),
+    ("TEXTHUB_HTTP_LISTEN", "127.0.0.1:8080", "address of /healthz, /readyz and /metrics; port 0 takes a free one"),
+    ("TEXTHUB_SIMULATOR_LISTEN", "127.0.0.1:8081", "address of the carrier simulator's HTTP"),
+    ("TEXTHUB_SIMULATOR_URL", "http://127.0.0.1:8081", "where send_sms finds the carrier simulator"),
+    ("TEXTHUB_SIMULATOR_RECORD", ".texthub/simulator", "folder of the carrier simulator's record"),
+    ("TEXTHUB_LOG", "info", "what is logged, as in `info,texthub=debug`"),
+    ("TEXTHUB_LOG_FORMAT", "", "json or text; by default text on a terminal, else json"),
+    ("TEXTHUB_CRASH_AT", "", "for tests: worker:point[:n], where the process ends at once"),
+];
+
+/// The settings of a process.
+#[derive(Debug)]
+pub struct Config {
+    /// Postgres.
+    pub database_url: SecretString,
+    /// `RabbitMQ`.
+    pub amqp_url: SecretString,
+    /// Connections to Postgres.
+    pub database_pool: usize,
+    /// P.
+    pub partitions: u32,
+    /// Address of health and metrics.
+    pub http_listen: String,
+    /// Address of the simulator's HTTP.
+    pub simulator_listen: String,
+    /// Where to find the simulator.
+    pub simulator_url: String,
+    /// Folder of the simulator's record.
+    pub simulator_record: String,
+    /// Filter of logs.
+    pub log: String,
+    /// json, text or empty.
+    pub log_format: String,
+    /// Armed crash.
+    pub crash_at: Option<String>,
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// Every mistake, one a line.
+    pub fn read() -> Result<Self, String> {
+        Self::from(&|name| std::env::var(name).ok(), &|path| std::fs::read_to_string(path).map_err(|e| e.to_string()))
+    }
+
+    fn from(
+        look: &dyn Fn(&str) -> Option<String>,
+        file: &dyn Fn(&str) -> Result<String, String>,
+    ) -> Result<Self, String> {
+        let mut mistakes: Vec<String> = Vec::new();
+        let mut text = |name: &str| setting(name, look, file).unwrap_or_else(|mistake| {
+            mistakes.push(mistake);
+            String::new()
+        });
+        let (database_url, amqp_url) = (text("TEXTHUB_DATABASE_URL"), text("TEXTHUB_AMQP_URL"));
+        let (pool, partitions) = (text("TEXTHUB_DATABASE_POOL"), text("TEXTHUB_PARTITIONS"));
+        let config = Self {
+            http_listen: text("TEXTHUB_HTTP_LISTEN"),
+            simulator_listen: text("TEXTHUB_SIMULATOR_LISTEN"),
+            simulator_url: text("TEXTHUB_SIMULATOR_URL"),
+            simulator_record: text("TEXTHUB_SIMULATOR_RECORD"),
+            log: text("TEXTHUB_LOG"),
+            log_format: text("TEXTHUB_LOG_FORMAT"),
+            crash_at: Some(text("TEXTHUB_CRASH_AT")).filter(|at| !at.is_empty()),
+            database_pool: between(&pool, "TEXTHUB_DATABASE_POOL", 2, 100, &mut mistakes) as usize,
+            partitions: between(&partitions, "TEXTHUB_PARTITIONS", 1, 64, &mut mistakes),
+            database_url: begins(database_url, "TEXTHUB_DATABASE_URL", &["postgres://", "postgresql://"], &mut mistakes),
+            amqp_url: begins(amqp_url, "TEXTHUB_AMQP_URL", &["amqp://", "amqps://"], &mut mistakes),
+        };
+        if !["", "json", "text"].contains(&config.log_format.as_str()) {
+            mistakes.push("TEXTHUB_LOG_FORMAT: say json or text".into());
+        }
+        if mistakes.is_empty() { Ok(config) } else { Err(mistakes.join("\n")) }
+    }
+
+    /// The URL of Postgres, to connect with.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        self.database_url.expose_secret()
+    }
+
+    /// The URL of `RabbitMQ`, to connect with.
+    #[must_use]
+    pub fn amqp(&self) -> &str {
+        self.amqp_url.expose_secret()
+    }
+}
+
+/// A setting's text: its own, its file's, or its default.
+fn setting(
+    name: &str,
+    look: &dyn Fn(&str) -> Option<String>,
+    file: &dyn Fn(&str) -> Result<String, String>,
+) -> Result<String, String> {
+    if let Some(value) = look(name) {
+        return Ok(value);
+    }
+    if let Some(path) = look(&format!("{name}_FILE")) {
+        let read = file(&path).map_err(|error| format!("{name}_FILE: cannot read {path}: {error}"))?;
+        return Ok(read.trim_end().to_owned());
+    }
+    let default = SETTINGS.iter().find(|s| s.0 == name).map_or("", |s| s.1);
+    Ok(default.to_owned())
+}
+
+fn between(text: &str, name: &str, least: u32, most: u32, mistakes: &mut Vec<String>) -> u32 {
+    match text.parse() {
+        Ok(n) if (least..=most).contains(&n) => n,
+        _ => {
+            mistakes.push(format!("{name}: {text:?} is no number from {least} to {most}"));
+            least
+        }
+    }
+}
+
+fn begins(text: String, name: &str, schemes: &[&str], mistakes: &mut Vec<String>) -> SecretString {
+    if text.is_empty() {
+        mistakes.push(format!("{name} is not set; `./dev env` prints it for the stack that `./dev up` started"));
+    } else if !schemes.iter().any(|scheme| text.starts_with(scheme)) {
+        mistakes.push(format!("{name}: must begin with {}", schemes.join(" or ")));
+    }
+    text.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, String> {
+        let pairs: Vec<(String, String)> = pairs.iter().map(|(a, b)| ((*a).into(), (*b).into())).collect();
+        Config::from(
+            &|name| pairs.iter().find(|p| p.0 == name).map(|p| p.1.clone()),
+            &|path| if path == "there" { Ok("amqp://u:secret@h/v\n".into()) } else { Err("gone".into()) },
+        )
+    }
+
+    #[test]
+    fn all_mistakes_come_together() {
+        let mistakes = read(&[("TEXTHUB_AMQP_URL", "http://x"), ("TEXTHUB_PARTITIONS", "0")]).unwrap_err();
+        for name in ["TEXTHUB_DATABASE_URL", "TEXTHUB_AMQP_URL", "TEXTHUB_PARTITIONS"] {
+            assert!(mistakes.contains(name), "{mistakes}");
+        }
+    }
+
+    #[test]
+    fn a_secret_comes_from_a_file_and_does_not_print() {
+        let config = read(&[("TEXTHUB_DATABASE_URL", "postgres://h/d"), ("TEXTHUB_AMQP_URL_FILE", "there")]).unwrap();
+        assert_eq!(config.amqp(), "amqp://u:secret@h/v");
+        assert!(!format!("{config:?}").contains("secret@"));
+    }
+}

@@ -1,0 +1,257 @@
+//! Builds everything that hangs on the broker (connections, topology, publisher, a task per queue) and rebuilds all of
+//! it, endlessly and with jitter, whenever a part is lost. Consumes only while Postgres answers and the broker is not
+//! blocked. At a stop: no new messages, the batch under way to its end, acknowledge, close.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use deadpool_postgres::Pool;
+use futures_util::{FutureExt, StreamExt};
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use lapin::{Channel, Consumer};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::batch::{BATCH, Handler, InTransaction, Runner};
+use super::caller::Calling;
+use super::worker::{Caller, Pass, Worker};
+use super::{db, pass};
+use crate::amqp::connection::Link;
+use crate::amqp::publisher::Publisher;
+use crate::amqp::topology::{self, Listener};
+use crate::amqp::{Lost, delivery, patiently};
+use crate::facts::envelope::Decode;
+use crate::retry::Waits;
+
+/// Messages under way per queue: two batches.
+const PREFETCH: u16 = 256;
+
+type Task = Pin<Box<dyn Future<Output = Result<(), Lost>> + Send>>;
+
+/// What a task of a role works with.
+#[derive(Clone)]
+pub struct Host {
+    /// Of this process.
+    pub pool: Pool,
+    /// Of this build of the link.
+    pub publisher: Publisher,
+    /// Of this build.
+    pub link: Arc<Link>,
+    /// Said when all is to stop.
+    pub stop: CancellationToken,
+}
+
+type Start = Arc<dyn Fn(Host, String) -> Task + Send + Sync>;
+
+/// Something that a process runs.
+#[derive(Clone)]
+pub struct Role {
+    /// What it is called.
+    pub name: &'static str,
+    /// What it hears, for those that consume.
+    pub listener: Option<Listener>,
+    start: Start,
+}
+
+impl Role {
+    /// A worker.
+    pub fn worker<W: Worker>(worker: W) -> Self {
+        Self::handler(InTransaction(worker), W::PARTITIONED)
+    }
+
+    /// A worker that calls the outside world.
+    pub fn caller<C: Caller>(caller: C) -> Self {
+        Self::handler(Calling(caller), C::PARTITIONED)
+    }
+
+    fn handler<H: Handler>(handler: H, is_partitioned: bool) -> Self {
+        let handler = Arc::new(handler);
+        let start: Start = Arc::new(move |host, queue| Box::pin(consume(host, Arc::clone(&handler), queue)));
+        Self { name: H::NAME, listener: Some(Listener { name: H::NAME, facts: H::Fact::FACTS, is_partitioned }), start }
+    }
+
+    /// A pass, under the name of the role that runs it.
+    pub fn pass<P: Pass>(name: &'static str, pass: P) -> Self {
+        let pass = Arc::new(pass);
+        let start: Start = Arc::new(move |host: Host, _| {
+            let pass = Arc::clone(&pass);
+            Box::pin(async move { pass::run(&*pass, &host.pool, &host.publisher, &host.stop).await })
+        });
+        Self { name, listener: None, start }
+    }
+
+    /// Anything else that hangs on the broker; it ends when told to stop.
+    pub fn task(name: &'static str, run: impl Fn(Host) -> Task + Send + Sync + 'static) -> Self {
+        Self { name, listener: None, start: Arc::new(move |host, _| run(host)) }
+    }
+}
+
+/// Whether this process consumes: for /readyz.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    /// Everything is built.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Relaxed);
+    }
+}
+
+/// What a process needs to run roles.
+pub struct Process {
+    /// The broker.
+    pub amqp_url: String,
+    /// Of the connections.
+    pub name: String,
+    /// P of the installation.
+    pub partitions: u32,
+    /// To Postgres.
+    pub pool: Pool,
+    /// All workers there are: every process declares the whole topology.
+    pub listeners: Vec<Listener>,
+    /// What this process runs.
+    pub roles: Vec<Role>,
+    /// For /readyz.
+    pub readiness: Readiness,
+}
+
+impl Process {
+    /// Runs until stopped, however often something is lost.
+    pub async fn run(&self, stop: &CancellationToken) {
+        let mut waits = Waits::new(Duration::from_millis(200), Duration::from_secs(10));
+        while !stop.is_cancelled() {
+            match self.build_and_run(stop, &mut waits).await {
+                Ok(()) => return,
+                Err(lost) => {
+                    self.readiness.set(false);
+                    metrics::counter!("texthub_rebuilds_total").increment(1);
+                    tracing::warn!(reason = %lost, "lost; everything is rebuilt");
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = waits.next() => {}
+            }
+        }
+    }
+
+    async fn build_and_run(&self, stop: &CancellationToken, waits: &mut Waits) -> Result<(), Lost> {
+        db::answers(&self.pool).await.map_err(|error| Lost(format!("Postgres does not answer: {error}")))?;
+        let link = Arc::new(Link::connect(&self.amqp_url, &self.name).await?);
+        let declaring = link.consuming().await?;
+        topology::declare(&declaring, &self.listeners, self.partitions).await?;
+        let publisher = Publisher::open(&link).await?;
+        let inner = stop.child_token();
+        let host = Host { pool: self.pool.clone(), publisher, link: Arc::clone(&link), stop: inner.clone() };
+        let mut tasks: JoinSet<Result<(), Lost>> = JoinSet::new();
+        for role in &self.roles {
+            let queues = role.listener.as_ref().map_or_else(|| vec![String::new()], |l| topology::queues(l, self.partitions));
+            for queue in queues {
+                tasks.spawn((role.start)(host.clone(), queue));
+            }
+        }
+        self.readiness.set(true);
+        tracing::info!(roles = self.roles.len(), partitions = self.partitions, "ready");
+        waits.reset();
+        let mut result = Ok(());
+        while let Some(ended) = tasks.join_next().await {
+            let ended = ended.unwrap_or_else(|error| Err(Lost(format!("a task ended: {error}"))));
+            if ended.is_err() && result.is_ok() {
+                result = ended;
+                inner.cancel();
+            }
+        }
+        self.readiness.set(false);
+        link.close().await;
+        result
+    }
+}
+
+/// The consumer of one queue. After a crash a message that comes for the third time is suspected: then one at a time,
+/// until it is done, so that it takes no innocents along.
+async fn consume<H: Handler>(host: Host, handler: Arc<H>, queue: String) -> Result<(), Lost> {
+    let runner = Runner::new(host.pool.clone(), host.publisher.clone(), handler);
+    let mut is_careful = false;
+    while !host.stop.is_cancelled() {
+        let channel = host.link.consuming().await?;
+        let prefetch = if is_careful { 1 } else { PREFETCH };
+        patiently("qos", channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
+        let consumer = patiently(
+            "consume",
+            channel.basic_consume(
+                queue.as_str().into(),
+                queue.as_str().into(),
+                BasicConsumeOptions::default(),
+                FieldTable::default(),
+            ),
+        )
+        .await?;
+        is_careful = drain(&host, &runner, &channel, consumer, &queue, is_careful).await?;
+        patiently("close", channel.close(200, "bye".into())).await?;
+    }
+    Ok(())
+}
+
+/// Handles deliveries until stopped, or until the mode must change; says whether to go on carefully.
+async fn drain<H: Handler>(
+    host: &Host,
+    runner: &Runner<H>,
+    channel: &Channel,
+    mut consumer: Consumer,
+    queue: &str,
+    is_careful: bool,
+) -> Result<bool, Lost> {
+    let mut blocked = host.link.blocked();
+    loop {
+        let batch = tokio::select! {
+            biased;
+            () = host.stop.cancelled() => {
+                let cancel = channel.basic_cancel(queue.into(), BasicCancelOptions::default());
+                let _ = patiently("cancel", cancel).await;
+                return Ok(is_careful);
+            }
+            batch = take(&mut consumer) => batch?,
+        };
+        // while the broker is blocked nothing can be published, so nothing is begun
+        while *blocked.borrow_and_update() {
+            tokio::select! {
+                () = host.stop.cancelled() => return Ok(is_careful),
+                changed = blocked.changed() => changed.map_err(|_| Lost("the connection ended".into()))?,
+            }
+        }
+        let suspected = batch.iter().any(|d| delivery::delivery_count(d) >= 2);
+        if suspected && !is_careful {
+            tracing::warn!(queue, "a message came for the third time: one at a time until it is done");
+            return Ok(true);
+        }
+        let last = batch.last().map_or(0, |d| d.delivery_tag);
+        runner.handle(batch).await?;
+        patiently("ack", channel.basic_ack(last, BasicAckOptions { multiple: true })).await?;
+        if is_careful && !suspected {
+            return Ok(false);
+        }
+    }
+}
+
+/// What is there, at least one message and at most a batch: no lingering.
+async fn take(consumer: &mut Consumer) -> Result<Vec<Delivery>, Lost> {
+    let ended = || Lost("the stream of deliveries ended".into());
+    let mut batch = vec![consumer.next().await.ok_or_else(ended)??];
+    while batch.len() < BATCH {
+        match consumer.next().now_or_never() {
+            Some(Some(delivery)) => batch.push(delivery?),
+            Some(None) => return Err(ended()),
+            None => break,
+        }
+    }
+    Ok(batch)
+}

@@ -1,0 +1,18 @@
+//! The commands: what people and scripts ask for. 0 done, 1 refused or failed, 2 wrong usage.
+
+pub mod run;
+pub mod setup;
+
+use deadpool_postgres::Pool;
+use texthub::config::Config;
+use texthub::runtime::db;
+
+/// The settings, or the mistakes in them.
+pub fn config() -> anyhow::Result<Config> {
+    Config::read().map_err(|mistakes| anyhow::anyhow!("{mistakes}"))
+}
+
+/// A pool for a command.
+pub fn pool(config: &Config) -> anyhow::Result<Pool> {
+    db::pool(config.database(), "texthub command", 2).map_err(|error| anyhow::anyhow!("{error}"))
+}

@@ -1,0 +1,99 @@
+//! `texthub run all|ROLE…`: roles of one process, supervised, until SIGTERM or SIGINT; a second signal ends at once.
+
+use deadpool_postgres::Pool;
+use texthub::config::Config;
+use texthub::hub::sql;
+use texthub::runtime::supervisor::{Process, Readiness, Role};
+use texthub::runtime::{db, faults, telemetry};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Runs roles.
+pub async fn run(names: &[String]) -> anyhow::Result<()> {
+    let config = super::config()?;
+    let stop = CancellationToken::new();
+    listen_for_signals(&stop)?;
+    telemetry::start_logs(&config);
+    if let Some(at) = &config.crash_at {
+        faults::arm(at);
+    }
+    let all = crate::roles(&config);
+    let roles = chosen(&all, names)?;
+    let pool = db::pool(config.database(), "texthub run", config.database_pool).map_err(|e| anyhow::anyhow!("{e}"))?;
+    let partitions = partitions(&pool, &config).await?;
+    let readiness = Readiness::default();
+    let metrics = telemetry::start_metrics().map_err(|e| anyhow::anyhow!("{e}"))?;
+    let address = telemetry::serve(&config.http_listen, metrics, readiness.clone(), pool.clone(), stop.clone())
+        .await
+        .map_err(|e| anyhow::anyhow!("{e}"))?;
+    tracing::info!(address, pid = std::process::id(), "health and metrics");
+    let process = Process {
+        amqp_url: config.amqp().to_owned(),
+        name: format!("texthub {}", names.join(" ")),
+        partitions,
+        pool,
+        listeners: all.iter().filter_map(|role| role.listener).collect(),
+        roles,
+        readiness,
+    };
+    process.run(&stop).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn chosen(all: &[Role], names: &[String]) -> anyhow::Result<Vec<Role>> {
+    if names.iter().any(|name| name == "all") {
+        return Ok(all.to_vec());
+    }
+    let mut known: Vec<&str> = all.iter().map(|role| role.name).collect();
+    known.dedup();
+    if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
+        anyhow::bail!("there is no role {unknown}; roles are: all {}", known.join(" "));
+    }
+    Ok(all.iter().filter(|role| names.iter().any(|name| name == role.name)).cloned().collect())
+}
+
+/// P is fixed at the first start; a process that was told another one must not run.
+async fn partitions(pool: &Pool, config: &Config) -> anyhow::Result<u32> {
+    let wait = anyhow::anyhow!("the schema is not at this program's version; run `texthub migrate` first");
+    let mut version = db::version(pool).await;
+    for _ in 0..60 {
+        if version.as_ref().is_ok_and(|version| *version >= db::newest()) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        version = db::version(pool).await;
+    }
+    match version {
+        Ok(version) if version >= db::newest() => {}
+        Ok(_) => return Err(wait),
+        Err(failure) => anyhow::bail!("Postgres does not answer: {failure}"),
+    }
+    let mut client = pool.get().await?;
+    let tx = client.transaction().await?;
+    let asked = config.partitions.to_string();
+    let store = "insert into settings (name, value) values ('partitions', $1) on conflict (name) do nothing";
+    sql::touch(&tx, store, &[&asked]).await?;
+    let row = sql::row(&tx, "select value from settings where name = 'partitions'", &[]).await?;
+    tx.commit().await?;
+    let stored: String = row.map_or(asked.clone(), |row| row.get(0));
+    if stored != asked {
+        anyhow::bail!(
+            "this installation has {stored} partitions and TEXTHUB_PARTITIONS says {asked}; set it to {stored}, \
+             or stop all processes and run `texthub partitions {asked}`"
+        );
+    }
+    Ok(config.partitions)
+}
+
+fn listen_for_signals(stop: &CancellationToken) -> anyhow::Result<()> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+        stop.cancel();
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+        std::process::exit(1);
+    });
+    Ok(())
+}
