@@ -206,7 +206,7 @@ async fn waited_too_long(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publ
         tx,
         "select c.id, c.tenant, c.queued_at + make_interval(secs => k.max_wait_s)
          from contacts c join skills k on k.tenant = c.tenant and k.id = c.skill
-         where c.state = 'queued' and c.queued_at < $1 - make_interval(secs => k.max_wait_s)
+         where c.state = 'queued' and c.queued_at < $1::timestamptz - make_interval(secs => k.max_wait_s)
          order by c.queued_at limit $2",
         &[&ctx.now, &PAGE],
     )

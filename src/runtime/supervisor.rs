@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::{BATCH, Handler, InTransaction, Runner};
 use super::caller::Calling;
+use super::clock::Stopwatch;
 use super::worker::{Caller, Pass, Worker};
 use super::{db, pass};
 use crate::amqp::connection::Link;
@@ -29,6 +30,8 @@ use crate::retry::Waits;
 
 /// Messages under way per queue: two batches.
 const PREFETCH: u16 = 256;
+/// After so long a build counts as one that held.
+const STANDS: Duration = Duration::from_secs(30);
 
 type Task = Pin<Box<dyn Future<Output = Result<(), Lost>> + Send>>;
 
@@ -129,9 +132,14 @@ impl Process {
     pub async fn run(&self, stop: &CancellationToken) {
         let mut waits = Waits::new(Duration::from_millis(200), Duration::from_secs(10));
         while !stop.is_cancelled() {
-            match self.build_and_run(stop, &mut waits).await {
+            let stood = Stopwatch::start();
+            match self.build_and_run(stop).await {
                 Ok(()) => return,
                 Err(lost) => {
+                    // what does not hold is not rebuilt ever faster: each rebuild costs every message a delivery
+                    if stood.elapsed() > STANDS {
+                        waits.reset();
+                    }
                     self.readiness.set(false);
                     metrics::counter!("texthub_rebuilds_total").increment(1);
                     tracing::warn!(reason = %lost, "lost; everything is rebuilt");
@@ -144,7 +152,7 @@ impl Process {
         }
     }
 
-    async fn build_and_run(&self, stop: &CancellationToken, waits: &mut Waits) -> Result<(), Lost> {
+    async fn build_and_run(&self, stop: &CancellationToken) -> Result<(), Lost> {
         db::answers(&self.pool).await.map_err(|error| Lost(format!("Postgres does not answer: {error}")))?;
         let link = Arc::new(Link::connect(&self.amqp_url, &self.name).await?);
         let declaring = link.consuming().await?;
@@ -161,7 +169,6 @@ impl Process {
         }
         self.readiness.set(true);
         tracing::info!(roles = self.roles.len(), partitions = self.partitions, "ready");
-        waits.reset();
         let mut result = Ok(());
         while let Some(ended) = tasks.join_next().await {
             let ended = ended.unwrap_or_else(|error| Err(Lost(format!("a task ended: {error}"))));

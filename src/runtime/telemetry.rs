@@ -19,7 +19,9 @@ use crate::config::Config;
 
 /// Starts logging to standard error.
 pub fn start_logs(config: &Config) {
-    let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    // lapin logs returned messages whole, texts and numbers included: whatever is asked for, it stays silent
+    let asked = format!("{},lapin=off", config.log);
+    let filter = EnvFilter::try_new(&asked).unwrap_or_else(|_| EnvFilter::new("info,lapin=off"));
     let as_text = config.log_format == "text" || (config.log_format.is_empty() && std::io::stderr().is_terminal());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if as_text {
