@@ -18,6 +18,10 @@ create table sms (
     is_confirmation boolean not null default false,
     requested_at    timestamptz not null,
     claimed_at      timestamptz,
+    -- since when send_sms tries or waits for its turn; after a minute it is held, and null again
+    tries_since     timestamptz,
+    -- the sms.requested under which it was held: a repeat of it changes nothing, another one tries anew
+    held_by         uuid,
     submitted_at    timestamptz,
     final_at        timestamptz,
     caused_by       uuid not null

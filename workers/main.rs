@@ -6,10 +6,16 @@ mod keep_dead;
 mod post_reply;
 mod receive_sms;
 mod reconcile;
+mod record_receipt;
 mod route_contact;
+mod send_sms;
 mod settle_offer;
 mod track_agent;
 mod wrap_up;
+
+#[cfg(test)]
+#[path = "../tests/journeys/support/mod.rs"]
+mod support;
 
 use std::process::ExitCode;
 
@@ -39,12 +45,14 @@ enum Command {
 }
 
 /// Every role there is; `run all` runs them all.
-fn roles(_config: &Config) -> Vec<Role> {
+fn roles(config: &Config) -> Vec<Role> {
     let mut roles = vec![
         Role::worker(receive_sms::ReceiveSms),
         Role::worker(route_contact::RouteContact),
         Role::worker(Each(settle_offer::SettleOffer)),
         Role::worker(post_reply::PostReply),
+        Role::caller(send_sms::SendSms::new(&config.simulator_url)),
+        Role::worker(record_receipt::RecordReceipt),
         Role::worker(expire_session::ExpireSession),
         Role::worker(Each(wrap_up::WrapUp)),
         Role::worker(Each(track_agent::TrackAgent)),

@@ -109,6 +109,24 @@ pub async fn keep_said(
     Ok(())
 }
 
+/// Keeps what was said for each of a batch's ids, their outcome unchanged.
+pub async fn keep_all_said(tx: &Transaction<'_>, worker: &str, kept: &[(FactId, Vec<Publication>)]) -> Result<(), Failure> {
+    if kept.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<FactId> = kept.iter().map(|(id, _)| *id).collect();
+    let said = kept.iter().map(|(_, said)| serde_json::to_value(said)).collect::<Result<Vec<Value>, _>>();
+    let said = said.map_err(|error| Reason::new("broken_invariant", error.to_string()))?;
+    sql::touch(
+        tx,
+        "update heard h set said = k.said from unnest($1::uuid[], $3::jsonb[]) as k (id, said)
+         where h.id = k.id and h.worker = $2",
+        &[&ids, &worker, &said],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Marks facts as a carrier's own repeats of earlier ones: (repeat, first).
 pub async fn mark_repeats(tx: &Transaction<'_>, worker: &str, repeats: &[(FactId, FactId)]) -> Result<(), Failure> {
     let (ids, firsts): (Vec<FactId>, Vec<FactId>) = repeats.iter().copied().unzip();

@@ -92,13 +92,18 @@ pub trait Caller: Send + Sync + 'static {
     fn call(&self, job: &Self::Job) -> impl Future<Output = Self::Answer> + Send;
     /// Jobs of one lane keep their order.
     fn lane(job: &Self::Job) -> String;
-    /// After the calls, in a transaction of its own: the outcome of each called job. `message` is the index in the batch.
+    /// Where a lane must stop after this answer, to keep its order: the answer of its uncalled jobs.
+    fn rest(_answer: &Self::Answer) -> Option<Self::Answer> {
+        None
+    }
+    /// After the calls, in a transaction of its own: the outcome of each called job, by its index in the batch. It may
+    /// run again with the same answers, where its transaction failed.
     fn settle(
         &self,
         tx: &Transaction<'_>,
         ctx: &Context,
         batch: &[Message<Self::Fact>],
-        answers: Vec<(usize, Self::Job, Self::Answer)>,
+        answers: &[(usize, Self::Job, Self::Answer)],
     ) -> impl Future<Output = Result<Vec<(usize, Outcome)>, Failure>> + Send;
 }
 

@@ -4,4 +4,7 @@ pub mod carrier;
 pub mod encoding;
 pub mod keywords;
 pub mod number;
+pub mod receipt;
+pub mod sending;
 pub mod status;
+pub mod turn;

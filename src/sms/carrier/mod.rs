@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::facts::ids::{Slug, SmsId};
 use crate::facts::said::SubmittedPart;
 
+pub mod pause;
 pub mod simulator;
 
 /// A text on its way to a carrier.
@@ -81,8 +82,36 @@ impl Connection {
 
     /// Hands over one text.
     pub async fn send(&self, text: &Outgoing) -> Sent {
-        match self {
+        sound(match self {
             Self::Simulator(client) => client.send(text).await,
+        })
+    }
+}
+
+/// What a carrier says comes from outside: words are cut, and an id that cannot be kept is no answer.
+fn sound(sent: Sent) -> Sent {
+    let word = |code: String| code.chars().filter(|c| !c.is_control()).take(100).collect();
+    let is_id = |id: &str| !id.is_empty() && id.len() <= 255 && !id.contains('\0');
+    match sent {
+        Sent::Accepted(parts) if parts.iter().all(|part| is_id(&part.carrier_sms_id)) => Sent::Accepted(parts),
+        Sent::Accepted(_) => Sent::Unanswered("answer_unreadable".to_owned()),
+        Sent::Refused(code) => Sent::Refused(word(code)),
+        Sent::NotNow(wait, code) => Sent::NotNow(wait, word(code)),
+        Sent::Unanswered(why) => Sent::Unanswered(word(why)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_kept_is_cut_or_no_answer() {
+        let part = |id: &str| Sent::Accepted(vec![SubmittedPart { part: 1, carrier_sms_id: id.to_owned() }]);
+        assert_eq!(sound(part("a")), part("a"));
+        for bad in ["", "a\0b", &"x".repeat(300)] {
+            assert_eq!(sound(part(bad)), Sent::Unanswered("answer_unreadable".to_owned()));
         }
+        assert_eq!(sound(Sent::Refused("a\0b".to_owned())), Sent::Refused("ab".to_owned()));
     }
 }

@@ -1,0 +1,229 @@
+//! Outbound texts as rows on their way to a carrier: read under a lock, and moved along the states by one guarded
+//! statement, so that a late or repeated hand never moves one backwards. Calls nobody; receipts are elsewhere.
+
+use std::collections::HashMap;
+
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+use tokio_postgres::Row;
+
+use crate::facts::envelope::{Reason, conversation};
+use crate::facts::ids::{EntryId, FactId, RoomId, Slug, SmsId};
+use crate::facts::said::{SmsStatus, SubmittedPart};
+use crate::failure::Failure;
+use crate::hub::sql;
+
+/// An outbound text as its row.
+#[derive(Clone, Debug)]
+pub struct Sms {
+    /// Which.
+    pub id: SmsId,
+    /// Whose.
+    pub tenant: Slug,
+    /// Where.
+    pub room_id: RoomId,
+    /// Its line in the transcript.
+    pub entry_id: EntryId,
+    /// That line's number.
+    pub seq: i32,
+    /// From which of our numbers.
+    pub our_number: String,
+    /// Of a short code: its country, else empty.
+    pub our_country: String,
+    /// To whom.
+    pub customer_number: String,
+    /// By which connection.
+    pub carrier: Slug,
+    /// Where it is.
+    pub state: SmsStatus,
+    /// Why, where it failed, waits or is unknown.
+    pub reason: Option<String>,
+    /// The one confirmation, which passes the block it just made.
+    pub is_confirmation: bool,
+    /// When it was claimed last.
+    pub claimed_at: Option<Timestamp>,
+    /// Since when it is tried; none before the first try and after being held.
+    pub tries_since: Option<Timestamp>,
+    /// The `sms.requested` under which it was held.
+    pub held_by: Option<FactId>,
+    /// When the carrier took it.
+    pub submitted_at: Option<Timestamp>,
+    /// When it reached a final state.
+    pub final_at: Option<Timestamp>,
+}
+
+impl Sms {
+    /// The conversation, as a routing key's scope.
+    #[must_use]
+    pub fn scope(&self) -> String {
+        conversation(&self.our_number, &self.our_country, &self.customer_number)
+    }
+
+    fn from_row(row: &Row) -> Result<Self, Failure> {
+        let state: &str = row.get("state");
+        Ok(Self {
+            id: row.get("id"),
+            tenant: row.get("tenant"),
+            room_id: row.get("room_id"),
+            entry_id: row.get("entry_id"),
+            seq: row.get("seq"),
+            our_number: row.get("our_number"),
+            our_country: row.get("our_country"),
+            customer_number: row.get("customer_number"),
+            carrier: row.get("carrier"),
+            state: state.parse().map_err(|error: String| Reason::new("broken_invariant", error))?,
+            reason: row.get("reason"),
+            is_confirmation: row.get("is_confirmation"),
+            claimed_at: row.get("claimed_at"),
+            tries_since: row.get("tries_since"),
+            held_by: row.get("held_by"),
+            submitted_at: row.get("submitted_at"),
+            final_at: row.get("final_at"),
+        })
+    }
+}
+
+/// Texts by id, locked in the order of their ids; what is not there is missing.
+///
+/// # Errors
+/// Contention or a database that is away.
+pub async fn lock(tx: &Transaction<'_>, ids: &[SmsId]) -> Result<HashMap<SmsId, Sms>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select id, tenant, room_id, entry_id, seq, our_number, our_country, customer_number, carrier, state, reason,
+                is_confirmation, claimed_at, tries_since, held_by, submitted_at, final_at
+         from sms where id = any($1) order by id for update",
+        &[&ids],
+    )
+    .await?;
+    rows.iter().map(|row| Sms::from_row(row).map(|sms| (sms.id, sms))).collect()
+}
+
+/// The texts of these rooms that have not left yet, by room and line.
+///
+/// # Errors
+/// Contention or a database that is away.
+pub async fn unsent(tx: &Transaction<'_>, rooms: &[RoomId]) -> Result<Vec<(RoomId, i32, SmsId)>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select room_id, seq, id from sms
+         where room_id = any($1) and state in ('requested', 'sending', 'held') order by room_id, seq",
+        &[&rooms],
+    )
+    .await?;
+    Ok(rows.iter().map(|row| (row.get("room_id"), row.get("seq"), row.get("id"))).collect())
+}
+
+/// The parts under their carrier's ids.
+///
+/// # Errors
+/// Contention or a database that is away.
+pub async fn parts(tx: &Transaction<'_>, ids: &[SmsId]) -> Result<HashMap<SmsId, Vec<SubmittedPart>>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select sms_id, part, carrier_sms_id from sms_parts where sms_id = any($1) order by sms_id, part",
+        &[&ids],
+    )
+    .await?;
+    let mut parts: HashMap<SmsId, Vec<SubmittedPart>> = HashMap::new();
+    for row in rows {
+        let part = SubmittedPart { part: row.get("part"), carrier_sms_id: row.get("carrier_sms_id") };
+        parts.entry(row.get("sms_id")).or_default().push(part);
+    }
+    Ok(parts)
+}
+
+/// Keeps the parts that a carrier took; those that are there already stay.
+///
+/// # Errors
+/// Contention or a database that is away.
+pub async fn add_parts(tx: &Transaction<'_>, taken: &[(SmsId, &Slug, &SubmittedPart)]) -> Result<(), Failure> {
+    if taken.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<SmsId> = taken.iter().map(|(id, ..)| *id).collect();
+    let carriers: Vec<&Slug> = taken.iter().map(|(_, carrier, _)| *carrier).collect();
+    let parts: Vec<i32> = taken.iter().map(|(.., part)| part.part).collect();
+    let carrier_ids: Vec<&str> = taken.iter().map(|(.., part)| part.carrier_sms_id.as_str()).collect();
+    sql::touch(
+        tx,
+        "insert into sms_parts (sms_id, part, carrier, carrier_sms_id, status)
+         select sms_id, part, carrier, carrier_sms_id, 'submitted'
+         from unnest($1::uuid[], $2::int[], $3::text[], $4::text[]) as p (sms_id, part, carrier, carrier_sms_id)
+         on conflict (sms_id, part) do nothing",
+        &[&ids, &parts, &carriers, &carrier_ids],
+    )
+    .await?;
+    Ok(())
+}
+
+/// A step along the states.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Which text.
+    pub id: SmsId,
+    /// To where.
+    pub to: SmsStatus,
+    /// Why, where it failed, waits or is unknown.
+    pub reason: Option<String>,
+    /// The `sms.requested` that is being handled.
+    pub cause: FactId,
+}
+
+/// Takes the steps that are allowed from where each text is now, and names those that were taken: requested and held
+/// lead to sending, failed or held; sending to any answer, or back to requested; unknown gives way to the carrier's word.
+///
+/// # Errors
+/// Contention or a database that is away.
+pub async fn advance(tx: &Transaction<'_>, now: Timestamp, steps: &[Step]) -> Result<Vec<SmsId>, Failure> {
+    if steps.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<SmsId> = steps.iter().map(|step| step.id).collect();
+    let states: Vec<&str> = steps.iter().map(|step| step.to.as_str()).collect();
+    let reasons: Vec<Option<&str>> = steps.iter().map(|step| step.reason.as_deref()).collect();
+    let causes: Vec<FactId> = steps.iter().map(|step| step.cause).collect();
+    let rows = sql::rows(tx, ADVANCE, &[&ids, &states, &reasons, &causes, &now]).await?;
+    Ok(rows.iter().map(|row| row.get("id")).collect())
+}
+
+const ADVANCE: &str = "
+    update sms s set
+        state        = n.state,
+        reason       = n.reason,
+        claimed_at   = case when n.state = 'sending' then $5 else s.claimed_at end,
+        tries_since  = case when n.state = 'held' then null else coalesce(s.tries_since, $5) end,
+        held_by      = case when n.state = 'held' then n.cause else s.held_by end,
+        submitted_at = case when n.state = 'submitted' then $5 else s.submitted_at end,
+        final_at     = case when n.state = 'failed' then $5 else s.final_at end
+    from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[]) as n (id, state, reason, cause)
+    where s.id = n.id
+      and case s.state
+            when 'requested' then n.state in ('sending', 'failed', 'held')
+            when 'held' then n.state in ('sending', 'failed', 'held')
+            when 'sending' then n.state in ('requested', 'submitted', 'failed', 'held', 'unknown')
+            when 'unknown' then n.state in ('submitted', 'failed')
+            else false
+          end
+    returning s.id";
+
+/// Marks texts that wait for their turn as tried, so that the wait has an end.
+///
+/// # Errors
+/// Contention or a database that is away.
+pub async fn begin_tries(tx: &Transaction<'_>, now: Timestamp, ids: &[SmsId]) -> Result<(), Failure> {
+    if !ids.is_empty() {
+        let text = "update sms set tries_since = $2 where id = any($1) and tries_since is null";
+        sql::touch(tx, text, &[&ids, &now]).await?;
+    }
+    Ok(())
+}
+
+/// Kind and address of carriers' connections.
+///
+/// # Errors
+/// Contention or a database that is away.
+pub async fn carriers(tx: &Transaction<'_>, ids: &[Slug]) -> Result<HashMap<Slug, (String, Option<String>)>, Failure> {
+    let rows = sql::rows(tx, "select id, kind, url from carriers where id = any($1)", &[&ids]).await?;
+    Ok(rows.iter().map(|row| (row.get("id"), (row.get("kind"), row.get("url")))).collect())
+}

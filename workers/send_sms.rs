@@ -1,0 +1,375 @@
+//! sms.requested → carrier (outside world) → sms.submitted, sms.failed, sms.unanswered, sms.held. Claims in one
+//! transaction (consent read again, order in the room), calls without one, settles in another. A text whose answer was
+//! lost is never sent again by itself; one that a carrier does not want now goes up the ladder, all of that carrier on
+//! one rung, and after a minute waits as a row.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+use texthub::facts::envelope::{Fact, Message, Publication, Reason};
+use texthub::facts::ids::{RoomId, Slug, SmsId};
+use texthub::facts::said::{SmsFailed, SmsHeld, SmsRequested, SmsStatus, SmsSubmitted, SmsUnanswered, SubmittedPart};
+use texthub::failure::Failure;
+use texthub::heard;
+use texthub::hub::consent;
+use texthub::runtime::worker::{Caller, Claim, Context, Outcome};
+use texthub::sms::carrier::pause::Pauses;
+use texthub::sms::carrier::{Connection, Outgoing, Sent};
+use texthub::sms::sending::{self, Sms, Step};
+use texthub::sms::turn::{self, Asked, Turn};
+
+heard! {
+    /// What is to leave.
+    pub enum ToSend { SmsRequested(SmsRequested) }
+}
+
+/// The worker. It remembers connections and pauses of carriers, nothing that matters.
+pub struct SendSms {
+    simulator_url: String,
+    connections: Mutex<HashMap<Slug, (String, Option<String>, Connection)>>,
+    pauses: Pauses,
+}
+
+/// A claimed text.
+pub struct Job {
+    sms: Sms,
+    outgoing: Outgoing,
+    connection: Connection,
+}
+
+/// How soon a text asks again whose predecessor is on its way; doubled with every try, up to the longest.
+const TURN: Duration = Duration::from_millis(250);
+const LONGEST: Duration = Duration::from_secs(8);
+
+impl SendSms {
+    /// With the simulator's address for connections that name none.
+    #[must_use]
+    pub fn new(simulator_url: impl Into<String>) -> Self {
+        Self { simulator_url: simulator_url.into(), connections: Mutex::default(), pauses: Pauses::default() }
+    }
+}
+
+impl Caller for SendSms {
+    const NAME: &'static str = "send_sms";
+    const PARTITIONED: bool = true;
+    type Fact = ToSend;
+    type Job = Job;
+    type Answer = Sent;
+
+    async fn claim(
+        &self,
+        tx: &Transaction<'_>,
+        ctx: &Context,
+        batch: &[Message<ToSend>],
+    ) -> Result<Vec<Claim<Job>>, Failure> {
+        let ids: Vec<SmsId> = batch.iter().map(|m| body(m).sms_id).collect();
+        let rows = sending::lock(tx, &ids).await?;
+        let found: Vec<(&Message<ToSend>, &Sms)> =
+            batch.iter().filter_map(|m| rows.get(&body(m).sms_id).map(|sms| (m, sms))).collect();
+        let connections = self.connect(tx, &found).await?;
+        let turns = self.decide(tx, ctx, &found, &connections).await?;
+        let known = take(tx, ctx, &found, &turns).await?;
+        let mut turns = turns.into_iter();
+        Ok(batch
+            .iter()
+            .map(|message| {
+                let fact = body(message);
+                let Some(sms) = rows.get(&fact.sms_id) else {
+                    let reason = Reason::new("not_found", "no text was requested under this sms_id");
+                    return Claim::Settled(Outcome::Reject(reason));
+                };
+                let done = |publication| Claim::Settled(Outcome::Done(vec![publication]));
+                match (turns.next(), connections.get(&sms.carrier)) {
+                    (Some(Turn::Send), Some(connection)) => {
+                        Claim::Call(Job { sms: sms.clone(), outgoing: outgoing(fact), connection: connection.clone() })
+                    }
+                    (Some(Turn::OptedOut), _) => done(failed(message, sms, ctx.now, "opted_out")),
+                    (Some(Turn::Unanswered), _) => done(unanswered(message, sms, ctx.now, "claimed_before")),
+                    (Some(Turn::Hold(why)), _) => done(held(message, sms, ctx.now, why)),
+                    (Some(Turn::Known), _) => Claim::Settled(say_again(message, sms, known.get(&sms.id), ctx.now)),
+                    (Some(Turn::Wait(why)), _) => {
+                        Claim::Settled(Outcome::Later(self.wait(message, sms, why, ctx.now), waits(why)))
+                    }
+                    (Some(Turn::Send), None) | (None, _) => {
+                        Claim::Settled(Outcome::Later(LONGEST, waits("carrier_unusable")))
+                    }
+                }
+            })
+            .collect())
+    }
+
+    async fn call(&self, job: &Job) -> Sent {
+        job.connection.send(&job.outgoing).await
+    }
+
+    fn lane(job: &Job) -> String {
+        job.sms.room_id.to_string()
+    }
+
+    fn rest(sent: &Sent) -> Option<Sent> {
+        matches!(sent, Sent::NotNow(..)).then(|| Sent::NotNow(None, "predecessor".to_owned()))
+    }
+
+    async fn settle(
+        &self,
+        tx: &Transaction<'_>,
+        ctx: &Context,
+        batch: &[Message<ToSend>],
+        answers: &[(usize, Job, Sent)],
+    ) -> Result<Vec<(usize, Outcome)>, Failure> {
+        let ids: Vec<SmsId> = answers.iter().map(|(_, job, _)| job.sms.id).collect();
+        sending::lock(tx, &ids).await?;
+        let steps: Vec<Step> =
+            answers.iter().map(|(index, job, sent)| step(ctx.now, &batch[*index], &job.sms, sent)).collect();
+        let taken = sending::advance(tx, ctx.now, &steps).await?;
+        let parts: Vec<(SmsId, &Slug, &SubmittedPart)> =
+            answers.iter().flat_map(|(_, job, sent)| accepted(job, sent)).collect();
+        sending::add_parts(tx, &parts).await?;
+        self.pace(ctx.now, answers);
+        Ok(answers
+            .iter()
+            .zip(&steps)
+            .map(|((index, job, sent), step)| {
+                let outcome = if taken.contains(&step.id) {
+                    self.outcome(ctx.now, &batch[*index], job, sent, step)
+                } else {
+                    // somebody else found it claimed and said so; the carrier's word, if there is one, comes as a receipt
+                    Outcome::silent()
+                };
+                (*index, outcome)
+            })
+            .collect())
+    }
+}
+
+impl SendSms {
+    /// The open connections of these texts' carriers; one that cannot be used is missing, and said once per claim.
+    async fn connect(
+        &self,
+        tx: &Transaction<'_>,
+        found: &[(&Message<ToSend>, &Sms)],
+    ) -> Result<HashMap<Slug, Connection>, Failure> {
+        let mut slugs: Vec<Slug> = found.iter().map(|(_, sms)| sms.carrier.clone()).collect();
+        slugs.sort_unstable();
+        slugs.dedup();
+        let carriers = sending::carriers(tx, &slugs).await?;
+        let mut open = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut usable = HashMap::new();
+        for slug in slugs {
+            let Some((kind, url)) = carriers.get(&slug) else {
+                tracing::error!(carrier = %slug, "texts wait for a carrier that is not set up");
+                continue;
+            };
+            match open.get(&slug) {
+                Some((known_kind, known_url, connection)) if known_kind == kind && known_url == url => {
+                    usable.insert(slug, connection.clone());
+                }
+                _ => match Connection::open(kind, url.as_deref(), &self.simulator_url) {
+                    Ok(connection) => {
+                        open.insert(slug.clone(), (kind.clone(), url.clone(), connection.clone()));
+                        usable.insert(slug, connection);
+                    }
+                    Err(error) => {
+                        tracing::error!(carrier = %slug, error, "texts wait for a carrier that cannot be used")
+                    }
+                },
+            }
+        }
+        Ok(usable)
+    }
+
+    /// Whose turn it is: consent as of this transaction, order in the rooms, pauses of carriers.
+    async fn decide(
+        &self,
+        tx: &Transaction<'_>,
+        ctx: &Context,
+        found: &[(&Message<ToSend>, &Sms)],
+        connections: &HashMap<Slug, Connection>,
+    ) -> Result<Vec<Turn>, Failure> {
+        let parties: Vec<consent::Party> =
+            found.iter().map(|(_, s)| (s.tenant.as_str(), s.our_number.as_str(), s.customer_number.as_str())).collect();
+        let opted_out = consent::opted_out(tx, &parties).await?;
+        let mut rooms: Vec<RoomId> = found.iter().map(|(_, sms)| sms.room_id).collect();
+        rooms.sort_unstable();
+        rooms.dedup();
+        let unsent = sending::unsent(tx, &rooms).await?;
+        let asked: Vec<Asked<'_>> = found
+            .iter()
+            .zip(opted_out)
+            .map(|((message, sms), is_opted_out)| {
+                let connection = connections.get(&sms.carrier);
+                let is_paused = self.pauses.until(&sms.carrier).is_some_and(|until| until > ctx.now);
+                Asked {
+                    sms,
+                    id: message.id,
+                    attempt: message.attempt,
+                    is_redelivered: message.is_redelivered,
+                    is_opted_out,
+                    paused: if connection.is_none() {
+                        Some("carrier_unusable")
+                    } else {
+                        is_paused.then_some("carrier_busy")
+                    },
+                    takes_our_id: connection.is_some_and(Connection::takes_our_id),
+                }
+            })
+            .collect();
+        Ok(turn::decide(ctx.now, &asked, &unsent))
+    }
+
+    /// Pauses the carriers that did not want a text now, each once, and ends the pause of those that took one.
+    fn pace(&self, now: Timestamp, answers: &[(usize, Job, Sent)]) {
+        let mut busy: HashMap<&Slug, Option<Duration>> = HashMap::new();
+        for (_, job, sent) in answers {
+            if let Sent::NotNow(wait, _) = sent {
+                let longest = busy.entry(&job.sms.carrier).or_default();
+                *longest = (*longest).max(*wait);
+            }
+        }
+        for (_, job, sent) in answers {
+            if matches!(sent, Sent::Accepted(_)) && !busy.contains_key(&job.sms.carrier) {
+                self.pauses.end(&job.sms.carrier);
+            }
+        }
+        for (carrier, wait) in busy {
+            self.pauses.begin(carrier, now, wait);
+        }
+    }
+
+    fn wait(&self, message: &Message<ToSend>, sms: &Sms, why: &'static str, now: Timestamp) -> Duration {
+        match why {
+            "predecessor" if self.pauses.until(&sms.carrier).is_none_or(|until| until <= now) => {
+                TURN.saturating_mul(1 << message.attempt.min(8)).min(LONGEST)
+            }
+            "being_sent" | "sent_beside" => LONGEST,
+            _ => self.pauses.rung(&sms.carrier),
+        }
+    }
+
+    fn outcome(&self, now: Timestamp, message: &Message<ToSend>, job: &Job, sent: &Sent, step: &Step) -> Outcome {
+        let reason = step.reason.as_deref().unwrap_or_default();
+        let publication = match (step.to, sent) {
+            (_, Sent::Accepted(parts)) => submitted(message, &job.sms, now, parts.clone()),
+            (SmsStatus::Held, _) => held(message, &job.sms, now, reason),
+            (SmsStatus::Requested, _) => {
+                return Outcome::Later(self.pauses.rung(&job.sms.carrier), waits("carrier_busy"));
+            }
+            (SmsStatus::Failed, _) => failed(message, &job.sms, now, reason),
+            _ => unanswered(message, &job.sms, now, reason),
+        };
+        Outcome::Done(vec![publication])
+    }
+}
+
+/// Writes what was decided; hands back the parts of texts that are further already.
+async fn take(
+    tx: &Transaction<'_>,
+    ctx: &Context,
+    found: &[(&Message<ToSend>, &Sms)],
+    turns: &[Turn],
+) -> Result<HashMap<SmsId, Vec<SubmittedPart>>, Failure> {
+    let (mut steps, mut waiting, mut known) = (Vec::new(), Vec::new(), Vec::new());
+    for ((message, sms), turn) in found.iter().zip(turns) {
+        let mut go = |to, reason: Option<&str>| {
+            steps.push(Step { id: sms.id, to, reason: reason.map(str::to_owned), cause: message.id });
+        };
+        match turn {
+            Turn::Send => go(SmsStatus::Sending, None),
+            Turn::OptedOut => go(SmsStatus::Failed, Some("opted_out")),
+            Turn::Unanswered => go(SmsStatus::Unknown, Some("claimed_before")),
+            Turn::Hold(why) => go(SmsStatus::Held, Some(why)),
+            Turn::Wait(_) => waiting.push(sms.id),
+            Turn::Known => known.push(sms.id),
+        }
+    }
+    sending::advance(tx, ctx.now, &steps).await?;
+    sending::begin_tries(tx, ctx.now, &waiting).await?;
+    if known.is_empty() { Ok(HashMap::new()) } else { sending::parts(tx, &known).await }
+}
+
+/// Where an answer leads.
+fn step(now: Timestamp, message: &Message<ToSend>, sms: &Sms, sent: &Sent) -> Step {
+    let is_over = turn::is_over(now, sms, message.attempt);
+    let (to, reason) = match sent {
+        Sent::Accepted(_) => (SmsStatus::Submitted, None),
+        Sent::Refused(code) => (SmsStatus::Failed, Some(code)),
+        Sent::NotNow(_, code) if is_over => (SmsStatus::Held, Some(code)),
+        Sent::NotNow(_, code) => (SmsStatus::Requested, Some(code)),
+        Sent::Unanswered(why) => (SmsStatus::Unknown, Some(why)),
+    };
+    Step { id: sms.id, to, reason: reason.cloned(), cause: message.id }
+}
+
+/// What a text that is further already comes to for this message: the same as the first time.
+fn say_again(message: &Message<ToSend>, sms: &Sms, parts: Option<&Vec<SubmittedPart>>, now: Timestamp) -> Outcome {
+    let reason = sms.reason.as_deref().unwrap_or_default();
+    let publication = match (sms.submitted_at, sms.state) {
+        (Some(at), _) => submitted(message, sms, at, parts.cloned().unwrap_or_default()),
+        (None, SmsStatus::Held) => held(message, sms, now, reason),
+        (None, SmsStatus::Failed) => failed(message, sms, sms.final_at.unwrap_or(now), reason),
+        (None, _) => unanswered(message, sms, sms.claimed_at.unwrap_or(now), reason),
+    };
+    Outcome::Done(vec![publication])
+}
+
+fn accepted<'a>(job: &'a Job, sent: &'a Sent) -> impl Iterator<Item = (SmsId, &'a Slug, &'a SubmittedPart)> {
+    let parts = if let Sent::Accepted(parts) = sent { parts.as_slice() } else { &[] };
+    parts.iter().map(|part| (job.sms.id, &job.sms.carrier, part))
+}
+
+fn body(message: &Message<ToSend>) -> &SmsRequested {
+    let ToSend::SmsRequested(fact) = &message.body;
+    fact
+}
+
+fn outgoing(fact: &SmsRequested) -> Outgoing {
+    Outgoing {
+        carrier: fact.carrier.clone(),
+        sms_id: fact.sms_id,
+        from: fact.from.clone(),
+        from_country: fact.from_country.clone(),
+        to: fact.to.clone(),
+        text: fact.text.clone(),
+    }
+}
+
+fn waits(why: &'static str) -> Reason {
+    Reason::new(why, "the text is tried again")
+}
+
+macro_rules! say {
+    ($($name:ident = $fact:ident),+) => {$(
+        fn $name(message: &Message<ToSend>, sms: &Sms, at: Timestamp, reason: &str) -> Publication {
+            let fact = $fact {
+                id: message.id.derive($fact::NAME, 0),
+                cause_id: message.id,
+                at,
+                tenant: sms.tenant.clone(),
+                sms_id: sms.id,
+                parts: Vec::new(),
+                reason: Some(reason.to_owned()),
+            };
+            Publication::of(&fact, sms.scope()).traced(message.traceparent.as_deref())
+        }
+    )+};
+}
+say! { failed = SmsFailed, unanswered = SmsUnanswered, held = SmsHeld }
+
+fn submitted(message: &Message<ToSend>, sms: &Sms, at: Timestamp, parts: Vec<SubmittedPart>) -> Publication {
+    let fact = SmsSubmitted {
+        id: message.id.derive(SmsSubmitted::NAME, 0),
+        cause_id: message.id,
+        at,
+        tenant: sms.tenant.clone(),
+        sms_id: sms.id,
+        parts,
+        reason: None,
+    };
+    Publication::of(&fact, sms.scope()).traced(message.traceparent.as_deref())
+}
+
+#[cfg(test)]
+mod tests;
