@@ -42,6 +42,8 @@ enum Command {
     },
     /// Bring the database schema to this program's version.
     Migrate,
+    /// Measure the pipeline beside a raw loop.
+    Bench(commands::bench::Asked),
 }
 
 /// Every role there is; `run all` runs them all.
@@ -71,6 +73,7 @@ async fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run { roles } => commands::run::run(&roles).await,
         Command::Migrate => commands::setup::migrate().await,
+        Command::Bench(asked) => commands::bench::run(&asked).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

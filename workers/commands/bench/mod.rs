@@ -1,0 +1,135 @@
+//! `texthub bench`: the real pipeline with real texts through `RabbitMQ`, beside a raw loop in the same run (consume, one
+//! batched insert, confirmed publish, acknowledge). Works in a tenant of its own, which it ends when done; starts the
+//! roles itself where nobody consumes.
+
+mod ground;
+mod latency;
+mod raw;
+mod throughput;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+use texthub::amqp::connection::Link;
+
+/// What to measure, and how much of it.
+#[derive(Args)]
+pub struct Asked {
+    /// A file of texts, one a line (a tab separates a label, if any); by default sentences of our own.
+    #[arg(long)]
+    texts: Option<PathBuf>,
+    /// Texts of each throughput round.
+    #[arg(long, default_value_t = 20_000)]
+    count: usize,
+    /// Rounds; each measures both, the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Customers among whom the texts of a throughput round are spread.
+    #[arg(long, default_value_t = 500)]
+    customers: usize,
+    /// Seconds of each latency measurement.
+    #[arg(long, default_value_t = 15)]
+    seconds: u64,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Sentences for when no file is named.
+const OWN: &[&str] = &[
+    "Hello, which shop near Elm Street has your porridge?",
+    "The tin I bought yesterday was too hot to open. Who do I talk to?",
+    "ok",
+    "Thank you! That was quick.",
+    "Can you tell me whether the oat version contains milk? My youngest cannot have any, and the label is smudged on mine.",
+    "Where is my order",
+    "Not this size, the middle one please",
+    "It's 3 for 2 this week, isn't it? The poster at the till said so but I was charged for all three of them again.",
+];
+
+/// Measures and reports.
+pub async fn run(asked: &Asked) -> anyhow::Result<()> {
+    let config = super::config()?;
+    let pool = texthub::runtime::db::pool(config.database(), "texthub bench", 8).map_err(|e| anyhow::anyhow!("{e}"))?;
+    let texts = texts(asked)?;
+    let link = Link::connect(config.amqp(), "texthub bench").await?;
+    let roles = ground::ensure_roles(&config, &link).await?;
+    let say = |line: &str| {
+        if !asked.json {
+            println!("{line}");
+        }
+    };
+    let (mut rates, mut raws, mut ratios) = (vec![], vec![], vec![]);
+    for round in 1..=asked.rounds {
+        let ground = ground::Ground::prepare(&pool, asked.customers.div_ceil(12).max(1)).await?;
+        let (rate, publications) = throughput::measure(&link, &pool, &ground, &texts, asked.count, asked.customers).await?;
+        let raw = raw::throughput(&link, &pool, &texts, asked.count, asked.customers, publications).await?;
+        ground.end(&pool).await?;
+        say(&format!("round {round}: inbound {rate:.0}/s, raw {raw:.0}/s ({publications:.2} publications a text), ratio {:.2}", rate / raw));
+        rates.push(rate);
+        raws.push(raw);
+        ratios.push(rate / raw);
+    }
+    let (rate, raw, ratio) = (median(&mut rates), median(&mut raws), median(&mut ratios));
+    let per_second = (rate / 10.0).max(1.0);
+    let span = Duration::from_secs(asked.seconds);
+    let contacts = per_second * span.as_secs_f64();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive count")]
+    let agents = (contacts / 12.0).ceil() as usize + 10;
+    let hops_before = raw::two_hops(&link, &texts, per_second, span).await?;
+    let ground = ground::Ground::prepare(&pool, agents).await?;
+    let found = latency::measure(&link, &ground, &texts, per_second, span).await?;
+    ground.end(&pool).await?;
+    let hops = hops_before;
+    say(&format!("at {per_second:.0} texts/s, every one of a new customer:"));
+    say(&format!("  publish to recorded: p50 {:.1} ms, p99 {:.1} ms", found.recorded.0, found.recorded.1));
+    say(&format!("  publish to offer:    p50 {:.1} ms, p99 {:.1} ms", found.offer.0, found.offer.1));
+    say(&format!("  two raw hops:        p50 {:.1} ms, p99 {:.1} ms; offer p99 is {:.2} of that", hops.0, hops.1, found.offer.1 / hops.1));
+    if asked.json {
+        let report = json!({
+            "inbound": {"rate": rate.round(), "raw": raw.round(), "ratio": hundredths(ratio)},
+            "recorded_ms": {"p50": hundredths(found.recorded.0), "p99": hundredths(found.recorded.1)},
+            "offer_ms": {"p50": hundredths(found.offer.0), "p99": hundredths(found.offer.1)},
+            "raw_hops_ms": {"p50": hundredths(hops.0), "p99": hundredths(hops.1)},
+            "latency_rate": per_second.round(),
+        });
+        println!("{report:#}");
+    }
+    if let Some(roles) = roles {
+        roles.stop().await;
+    }
+    link.close().await;
+    Ok(())
+}
+
+fn hundredths(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
+fn texts(asked: &Asked) -> anyhow::Result<Vec<String>> {
+    let Some(path) = &asked.texts else { return Ok(OWN.iter().map(|t| (*t).to_owned()).collect()) };
+    let read = std::fs::read_to_string(path).map_err(|e| anyhow::anyhow!("cannot read {}: {e}", path.display()))?;
+    let texts: Vec<String> = read
+        .lines()
+        .map(|line| line.split_once('\t').map_or(line, |(_, text)| text).to_owned())
+        .filter(|text| !text.is_empty())
+        .collect();
+    anyhow::ensure!(!texts.is_empty(), "{} holds no text", path.display());
+    Ok(texts)
+}
+
+/// The middle one.
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// p50 and p99 of some milliseconds.
+fn percentiles(mut values: Vec<f64>) -> (f64, f64) {
+    values.sort_by(f64::total_cmp);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index")]
+    let at = |q: f64| values.get(((values.len() as f64 * q) as usize).min(values.len().saturating_sub(1))).copied().unwrap_or(f64::NAN);
+    (at(0.5), at(0.99))
+}
