@@ -42,6 +42,12 @@ enum Command {
     },
     /// Bring the database schema to this program's version.
     Migrate,
+    /// Show rooms, queue, agents and timers, live.
+    Watch(commands::watch::Asked),
+    /// Play customers and agents in front of a live view.
+    Demo(commands::demo::Asked),
+    /// Send texts of a file as inbound.
+    Replay(commands::replay::Asked),
     /// Measure the pipeline beside a raw loop.
     Bench(commands::bench::Asked),
 }
@@ -73,6 +79,9 @@ async fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run { roles } => commands::run::run(&roles).await,
         Command::Migrate => commands::setup::migrate().await,
+        Command::Watch(asked) => commands::watch::run(&asked).await,
+        Command::Replay(asked) => commands::replay::run(&asked).await,
+        Command::Demo(asked) => commands::demo::run(&asked).await,
         Command::Bench(asked) => commands::bench::run(&asked).await,
     };
     match done {

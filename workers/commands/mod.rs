@@ -1,8 +1,11 @@
 //! The commands: what people and scripts ask for. 0 done, 1 refused or failed, 2 wrong usage.
 
 pub mod bench;
+pub mod demo;
+pub mod replay;
 pub mod run;
 pub mod setup;
+pub mod watch;
 
 use deadpool_postgres::Pool;
 use texthub::config::Config;

@@ -7,6 +7,8 @@ mod latency;
 mod raw;
 mod throughput;
 
+pub use latency::listen;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
