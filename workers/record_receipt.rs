@@ -86,7 +86,9 @@ async fn load(tx: &Transaction<'_>, fresh: &[&Message<Became>]) -> Result<Ledger
     let reported: Vec<(&Slug, &str)> = fresh
         .iter()
         .filter_map(|m| match &m.body {
-            Became::ReceiptReceived(fact) => Some((&fact.carrier, fact.carrier_sms_id.as_str())),
+            Became::ReceiptReceived(fact) if unsound(fact).is_none() => {
+                Some((&fact.carrier, fact.carrier_sms_id.as_str()))
+            }
             _ => None,
         })
         .collect();
@@ -152,3 +154,6 @@ fn changed(ledger: &Ledger, id: SmsId, message: &Message<Became>, ctx: &Context)
     };
     Some(Publication::of(&fact, sms.scope()).traced(message.traceparent.as_deref()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,4 @@
-fn main(){}
+//! Journeys: whole stories through real servers, a folder per area.
+
+mod sms;
+mod support;

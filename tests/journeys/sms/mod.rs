@@ -1,0 +1,3 @@
+//! Texts out: consent, sending, receipts.
+
+mod consent;
