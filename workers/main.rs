@@ -1,5 +1,6 @@
 //! texthub: the workers (a file each), the commands beside them, and the list of both.
 
+mod carrier_simulator;
 mod commands;
 mod expire_session;
 mod keep_dead;
@@ -67,6 +68,7 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::pass("reconcile", reconcile::Match),
         Role::pass("reconcile", reconcile::Sweep),
     ];
+    roles.push(carrier_simulator::role(config));
     let workers: Vec<&'static str> = roles.iter().filter_map(|role| role.listener.map(|l| l.name)).collect();
     for worker in workers {
         roles.push(Role::task("keep_dead", move |host| Box::pin(keep_dead::run(host, worker))));

@@ -54,6 +54,15 @@ impl Publisher {
         self.send(publications.iter().flat_map(|p| wire::of_publication(now, p)).collect()).await
     }
 
+    /// Says facts to the front exchange as a program outside would: confirmed, or this is an error.
+    ///
+    /// # Errors
+    /// `Lost`: they may not have arrived.
+    pub async fn tell(&self, publications: &[Publication]) -> Result<(), Lost> {
+        let now = clock::near();
+        hand(&self.announce, publications.iter().flat_map(|p| wire::of_publication(now, p)).collect()).await
+    }
+
     /// The same for messages made otherwise.
     ///
     /// # Errors

@@ -12,15 +12,24 @@ use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 
 /// Cuts its connection.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Scissors(Arc<AtomicBool>);
+pub(super) struct Scissors {
+    is_cut: Arc<AtomicBool>,
+    all: CancellationToken,
+}
 
 impl Scissors {
     /// Nothing is written from now on.
     pub fn cut(&self) {
-        self.0.store(true, Ordering::Release);
+        self.is_cut.store(true, Ordering::Release);
+    }
+
+    fn whole(&self) -> io::Result<()> {
+        let is_cut = self.is_cut.load(Ordering::Acquire) || self.all.is_cancelled();
+        if is_cut { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
     }
 }
 
@@ -30,9 +39,10 @@ impl Connected<IncomingStream<'_, Lines>> for Scissors {
     }
 }
 
-/// Accepts connections that can be cut.
+/// Accepts connections that can be cut, each alone, or all with the token: what is kept alive by a sender must not be
+/// answered by a simulator that has stopped.
 #[derive(Debug)]
-pub(super) struct Lines(pub TcpListener);
+pub(super) struct Lines(pub TcpListener, pub CancellationToken);
 
 impl Listener for Lines {
     type Io = Line;
@@ -40,7 +50,7 @@ impl Listener for Lines {
 
     async fn accept(&mut self) -> (Line, Scissors) {
         let (stream, _): (TcpStream, SocketAddr) = Listener::accept(&mut self.0).await;
-        let scissors = Scissors::default();
+        let scissors = Scissors { all: self.1.clone(), ..Scissors::default() };
         (Line { stream, scissors: scissors.clone() }, scissors)
     }
 
@@ -56,21 +66,16 @@ pub(super) struct Line {
     scissors: Scissors,
 }
 
-impl Line {
-    fn whole(&self) -> io::Result<()> {
-        if self.scissors.0.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
-    }
-}
-
 impl AsyncRead for Line {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.scissors.whole()?;
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Line {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.whole()?;
+        self.scissors.whole()?;
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 

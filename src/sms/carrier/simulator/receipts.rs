@@ -75,7 +75,7 @@ impl Receipt {
             part: Some(self.part),
             reported_at: self.due_at,
         };
-        Publication::to_the_hub(&body, "")
+        Publication::to_the_hub(&body, self.carrier.as_str())
     }
 }
 
