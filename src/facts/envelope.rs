@@ -65,7 +65,8 @@ pub trait Decode: Sized + Send + Sync {
     fn decode(fact: &str, body: &[u8]) -> Result<(Self, FactId, Map<String, Value>), Reason>;
 }
 
-/// Digest of a body: see [`Message::digest`].
+/// Digest of a body: see [`Message::digest`]. Of a fact that the hub says (it has a `cause_id`) the time of saying does
+/// not count: said again after a crash it is the same fact.
 #[must_use]
 pub fn digest(body: &[u8]) -> Vec<u8> {
     fn sorted(value: Value) -> Value {
@@ -79,7 +80,14 @@ pub fn digest(body: &[u8]) -> Vec<u8> {
             other => other,
         }
     }
-    let canonical = serde_json::from_slice::<Value>(body).map(|v| sorted(v).to_string().into_bytes());
+    let canonical = serde_json::from_slice::<Value>(body).map(|mut value| {
+        if let Value::Object(fields) = &mut value {
+            if fields.contains_key("cause_id") {
+                fields.remove("at");
+            }
+        }
+        sorted(value).to_string().into_bytes()
+    });
     Sha256::digest(canonical.as_deref().unwrap_or(body))[..16].to_vec()
 }
 
@@ -186,4 +194,27 @@ pub fn conversation(our_number: &str, our_country: &str, customer_number: &str) 
         format!("{}.{}", our_country.to_ascii_lowercase(), digits(our_number))
     };
     format!("{ours}-{}", digits(customer_number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_and_spacing_do_not_change_a_digest_but_content_does() {
+        assert_eq!(digest(br#"{"id":"1","text":"a"}"#), digest(br#"{ "text" : "a", "id":"1" }"#));
+        assert_ne!(digest(br#"{"id":"1","text":"a"}"#), digest(br#"{"id":"1","text":"b"}"#));
+        assert_ne!(digest(br#"{"id":"1","at":"a"}"#), digest(br#"{"id":"1","at":"b"}"#));
+    }
+
+    #[test]
+    fn what_the_hub_says_again_later_is_the_same_fact() {
+        assert_eq!(digest(br#"{"id":"1","cause_id":"2","at":"a"}"#), digest(br#"{"id":"1","cause_id":"2","at":"b"}"#));
+    }
+
+    #[test]
+    fn a_short_code_keeps_its_country_in_the_scope() {
+        assert_eq!(conversation("+15550100001", "", "+15550199999"), "15550100001-15550199999");
+        assert_eq!(conversation("12345", "US", "+15550199999"), "us.12345-15550199999");
+    }
 }

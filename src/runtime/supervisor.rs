@@ -183,11 +183,12 @@ impl Process {
     }
 }
 
-/// The consumer of one queue. After a crash a message that comes for the third time is suspected: then one at a time,
-/// until it is done, so that it takes no innocents along.
+/// The consumer of one queue. A message that comes for the third time is suspected of ending its process: then one at a
+/// time until it is done, so that it takes no innocents along. Every consumer begins so: what a crash gave back stands
+/// at the head of the queue, and a look at it must cost its neighbours no delivery.
 async fn consume<H: Handler>(host: Host, handler: Arc<H>, queue: String) -> Result<(), Lost> {
     let runner = Runner::new(host.pool.clone(), host.publisher.clone(), handler);
-    let mut is_careful = false;
+    let mut is_careful = true;
     while !host.stop.is_cancelled() {
         let channel = host.link.consuming().await?;
         let prefetch = if is_careful { 1 } else { PREFETCH };
