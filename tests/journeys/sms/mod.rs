@@ -1,3 +1,4 @@
 //! Texts out: consent, sending, receipts.
 
 mod consent;
+mod leaves_once;

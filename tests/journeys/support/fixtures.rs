@@ -2,7 +2,7 @@
 
 use deadpool_postgres::Pool;
 use jiff::Timestamp;
-use texthub::facts::envelope::{Message, digest};
+use texthub::facts::envelope::{Message, conversation, digest};
 use texthub::facts::ids::{EntryId, FactId, RoomId, Slug, SmsId};
 use texthub::facts::said::SmsRequested;
 use uuid::Uuid;
@@ -69,34 +69,44 @@ impl Requested {
 
     /// Writes its rows.
     pub async fn write(&self, pool: &Pool, is_confirmation: bool) {
+        Self::write_all(pool, std::slice::from_ref(self)).await;
         let client = pool.get().await.unwrap();
-        let caused_by = Uuid::new_v4();
+        let update = "update sms set is_confirmation = $2 where id = $1";
+        client.execute(update, &[&self.sms_id, &is_confirmation]).await.unwrap();
+    }
+
+    /// Writes the rows of many.
+    pub async fn write_all(pool: &Pool, texts: &[Self]) {
+        let client = pool.get().await.unwrap();
+        let rooms: Vec<RoomId> = texts.iter().map(|text| text.room_id).collect();
+        let customers: Vec<&str> = texts.iter().map(|text| text.customer.as_str()).collect();
         client
             .execute(
                 "insert into rooms (id, tenant, channel, our_number, customer_number, point_of_contact, opened_at, caused_by)
-                 values ($1, 'bears', 'sms', '+15550100001', $2, 'main', $3, $4) on conflict (id) do nothing",
-                &[&self.room_id, &self.customer, &at(0), &caused_by],
+                 select distinct id, 'bears', 'sms', '+15550100001', customer, 'main', $3::timestamptz, id
+                 from unnest($1::uuid[], $2::text[]) as r (id, customer) on conflict (id) do nothing",
+                &[&rooms, &customers, &at(0)],
             )
             .await
             .unwrap();
+        let ids: Vec<SmsId> = texts.iter().map(|text| text.sms_id).collect();
+        let entries: Vec<EntryId> = texts.iter().map(Self::entry_id).collect();
+        let seqs: Vec<i32> = texts.iter().map(|text| text.seq).collect();
         client
             .execute(
                 "insert into sms (id, tenant, room_id, entry_id, seq, our_number, customer_number, carrier, state,
-                                  is_confirmation, requested_at, caused_by)
-                 values ($1, 'bears', $2, $3, $4, '+15550100001', $5, 'simulator', 'requested', $6, $7, $8)",
-                &[
-                    &self.sms_id,
-                    &self.room_id,
-                    &self.entry_id(),
-                    &self.seq,
-                    &self.customer,
-                    &is_confirmation,
-                    &at(0),
-                    &caused_by,
-                ],
+                                  requested_at, caused_by)
+                 select id, 'bears', room, entry, seq, '+15550100001', customer, 'simulator', 'requested', $6, id
+                 from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::text[]) as s (id, room, entry, seq, customer)",
+                &[&ids, &rooms, &entries, &seqs, &customers, &at(0)],
             )
             .await
             .unwrap();
+    }
+
+    /// Its conversation, as a routing key's scope.
+    pub fn scope(&self) -> String {
+        conversation("+15550100001", "", &self.customer)
     }
 
     fn entry_id(&self) -> EntryId {

@@ -5,3 +5,4 @@
 
 pub mod database;
 pub mod fixtures;
+pub mod stack;

@@ -1,0 +1,153 @@
+//! A stack of a test's own: database, vhost, ports, and processes of the real binary that can be killed. The servers are
+//! the ones that `TEXTHUB_DATABASE_URL`, `TEXTHUB_AMQP_URL` and `TEXTHUB_AMQP_API_URL` name. All goes with the value.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Method, Url};
+use serde_json::json;
+use texthub::amqp::connection::Link;
+use texthub::amqp::publisher::Publisher;
+use uuid::Uuid;
+
+use super::database::Database;
+
+/// How long anything may take to happen.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Database, vhost and folder.
+pub struct Stack {
+    /// Migrated.
+    pub database: Database,
+    /// Of the vhost.
+    pub amqp_url: String,
+    /// Where the simulator listens, once it runs.
+    pub simulator_url: String,
+    /// For HTTP of any kind.
+    pub http: Client,
+    folder: PathBuf,
+    simulator_port: u16,
+    vhost: String,
+}
+
+impl Stack {
+    /// Makes them; no process runs yet.
+    pub async fn new() -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (database, http) = (Database::new().await, Client::new());
+        let vhost = format!("texthub_test_{}", Uuid::new_v4().simple());
+        api(&http, Method::PUT, &format!("vhosts/{vhost}"), json!({})).await;
+        let all = json!({"configure": ".*", "write": ".*", "read": ".*"});
+        let mut url = Url::parse(&setting("TEXTHUB_AMQP_URL")).unwrap();
+        let user = url.username().to_owned();
+        api(&http, Method::PUT, &format!("permissions/{vhost}/{user}"), all).await;
+        url.set_path(&vhost);
+        let folder = std::env::temp_dir().join(&vhost);
+        std::fs::create_dir_all(&folder).unwrap();
+        let simulator_port = free_port();
+        let simulator_url = format!("http://127.0.0.1:{simulator_port}");
+        Self { database, amqp_url: url.to_string(), simulator_url, http, folder, simulator_port, vhost }
+    }
+
+    /// Starts a process with these roles and awaits that it is ready.
+    pub async fn start(&self, roles: &[&str]) -> Process {
+        let process = self.spawn(roles);
+        let ready = format!("http://127.0.0.1:{}/readyz", process.port);
+        until("the process is ready", async || {
+            self.http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success())
+        })
+        .await;
+        process
+    }
+
+    /// Starts a process with these roles.
+    pub fn spawn(&self, roles: &[&str]) -> Process {
+        let port = free_port();
+        let log = self.folder.join(format!("{}-{port}.log", roles.join("-")));
+        let child = Command::new(option_env!("CARGO_BIN_EXE_texthub").expect("built by cargo for journeys"))
+            .arg("run")
+            .args(roles)
+            .env("TEXTHUB_DATABASE_URL", &self.database.url)
+            .env("TEXTHUB_AMQP_URL", &self.amqp_url)
+            .env("TEXTHUB_HTTP_LISTEN", format!("127.0.0.1:{port}"))
+            .env("TEXTHUB_SIMULATOR_LISTEN", format!("127.0.0.1:{}", self.simulator_port))
+            .env("TEXTHUB_SIMULATOR_URL", &self.simulator_url)
+            .env("TEXTHUB_SIMULATOR_RECORD", self.folder.join("simulator"))
+            .env("TEXTHUB_PARTITIONS", "4")
+            .stdout(std::fs::File::create(&log).unwrap())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Process { child, port }
+    }
+
+    /// A publisher on this vhost; the topology is there once a process was ready.
+    pub async fn publisher(&self) -> Publisher {
+        Publisher::open(&Link::connect(&self.amqp_url, "texthub test").await.unwrap()).await.unwrap()
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        let path = format!("vhosts/{}", self.vhost);
+        let gone = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async { api(&Client::new(), Method::DELETE, &path, json!({})).await });
+        });
+        let _ = gone.join();
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// A process of the binary; killed with the value.
+pub struct Process {
+    child: Child,
+    port: u16,
+}
+
+impl Process {
+    /// SIGKILL, and gone.
+    pub fn kill(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Awaits that something holds, looking again and again.
+pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    let mut looks = tokio::time::interval(Duration::from_millis(50));
+    while !holds().await {
+        assert!(started.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        looks.tick().await;
+    }
+}
+
+fn setting(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name}; `./dev test` sets it"))
+}
+
+/// The management API of the test broker; user and password stand in its URL.
+async fn api(http: &Client, method: Method, path: &str, body: serde_json::Value) {
+    let base = setting("TEXTHUB_AMQP_API_URL");
+    let url = format!("{}/api/{path}", base.trim_end_matches('/'));
+    let answer = http.request(method, url).json(&body).send().await.unwrap();
+    assert!(answer.status().is_success(), "{path}: {}", answer.status());
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
