@@ -11,7 +11,11 @@ pub const SETTINGS: &[Described] = &[
     ("TEXTHUB_DATABASE_URL", "", "Postgres, as postgres://user:password@host:port/database; also as …_FILE"),
     ("TEXTHUB_AMQP_URL", "", "RabbitMQ, as amqp://user:password@host:port/vhost (amqps for TLS); also as …_FILE"),
     ("TEXTHUB_DATABASE_POOL", "8", "connections to Postgres per process, 2 to 100"),
-    ("TEXTHUB_PARTITIONS", "4", "partitions of the conversation-keyed workers, fixed at the first start; 1 needs no plugin"),
+    (
+        "TEXTHUB_PARTITIONS",
+        "4",
+        "partitions of the conversation-keyed workers, fixed at the first start; 1 needs no plugin",
+    ),
     ("TEXTHUB_HTTP_LISTEN", "127.0.0.1:8080", "address of /healthz, /readyz and /metrics; port 0 takes a free one"),
     ("TEXTHUB_SIMULATOR_LISTEN", "127.0.0.1:8081", "address of the carrier simulator's HTTP"),
     ("TEXTHUB_SIMULATOR_URL", "http://127.0.0.1:8081", "where send_sms finds the carrier simulator"),
@@ -57,15 +61,26 @@ impl Config {
         Self::from(&|name| std::env::var(name).ok(), &|path| std::fs::read_to_string(path).map_err(|e| e.to_string()))
     }
 
+    /// From settings in hand instead of the environment.
+    ///
+    /// # Errors
+    /// Every mistake, one a line.
+    pub fn of(settings: &[(&str, String)]) -> Result<Self, String> {
+        let look = |name: &str| settings.iter().find(|setting| setting.0 == name).map(|setting| setting.1.clone());
+        Self::from(&look, &|path| Err(format!("{path} is not read here")))
+    }
+
     fn from(
         look: &dyn Fn(&str) -> Option<String>,
         file: &dyn Fn(&str) -> Result<String, String>,
     ) -> Result<Self, String> {
         let mut mistakes: Vec<String> = Vec::new();
-        let mut text = |name: &str| setting(name, look, file).unwrap_or_else(|mistake| {
-            mistakes.push(mistake);
-            String::new()
-        });
+        let mut text = |name: &str| {
+            setting(name, look, file).unwrap_or_else(|mistake| {
+                mistakes.push(mistake);
+                String::new()
+            })
+        };
         let (database_url, amqp_url) = (text("TEXTHUB_DATABASE_URL"), text("TEXTHUB_AMQP_URL"));
         let (pool, partitions) = (text("TEXTHUB_DATABASE_POOL"), text("TEXTHUB_PARTITIONS"));
         let config = Self {
@@ -78,7 +93,12 @@ impl Config {
             crash_at: Some(text("TEXTHUB_CRASH_AT")).filter(|at| !at.is_empty()),
             database_pool: between(&pool, "TEXTHUB_DATABASE_POOL", 2, 100, &mut mistakes) as usize,
             partitions: between(&partitions, "TEXTHUB_PARTITIONS", 1, 64, &mut mistakes),
-            database_url: begins(database_url, "TEXTHUB_DATABASE_URL", &["postgres://", "postgresql://"], &mut mistakes),
+            database_url: begins(
+                database_url,
+                "TEXTHUB_DATABASE_URL",
+                &["postgres://", "postgresql://"],
+                &mut mistakes,
+            ),
             amqp_url: begins(amqp_url, "TEXTHUB_AMQP_URL", &["amqp://", "amqps://"], &mut mistakes),
         };
         if !["", "json", "text"].contains(&config.log_format.as_str()) {
@@ -142,10 +162,9 @@ mod tests {
 
     fn read(pairs: &[(&str, &str)]) -> Result<Config, String> {
         let pairs: Vec<(String, String)> = pairs.iter().map(|(a, b)| ((*a).into(), (*b).into())).collect();
-        Config::from(
-            &|name| pairs.iter().find(|p| p.0 == name).map(|p| p.1.clone()),
-            &|path| if path == "there" { Ok("amqp://u:secret@h/v\n".into()) } else { Err("gone".into()) },
-        )
+        Config::from(&|name| pairs.iter().find(|p| p.0 == name).map(|p| p.1.clone()), &|path| {
+            if path == "there" { Ok("amqp://u:secret@h/v\n".into()) } else { Err("gone".into()) }
+        })
     }
 
     #[test]

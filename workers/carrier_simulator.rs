@@ -36,7 +36,8 @@ async fn run(host: Host, listen: &str, folder: PathBuf, outbox: Outbox) -> Resul
         let (said, waiting) = mpsc::channel(WINDOW);
         // never told to stop: it outlives the links, and its record is whole at any moment
         let running = start(Settings { listen, folder }, said, CancellationToken::new()).await;
-        let running = running.map_err(|error| Lost(format!("the carrier simulator cannot start at {listen}: {error}")))?;
+        let running =
+            running.map_err(|error| Lost(format!("the carrier simulator cannot start at {listen}: {error}")))?;
         tracing::info!(address = %running.address, "carrier simulator");
         *outbox = Some(waiting);
     }

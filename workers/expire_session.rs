@@ -6,10 +6,10 @@ use std::collections::{HashMap, HashSet};
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
-use texthub::failure::Failure;
 use texthub::facts::due::SessionDue;
 use texthub::facts::envelope::{Message, Publication};
 use texthub::facts::ids::{FactId, RoomId, SessionId};
+use texthub::failure::Failure;
 use texthub::heard;
 use texthub::hub::contact;
 use texthub::hub::inbound::expiry;
@@ -30,8 +30,14 @@ impl Worker for ExpireSession {
     const NAME: &'static str = "expire_session";
     type Fact = Due;
 
-    async fn handle(&self, tx: &Transaction<'_>, ctx: &Context, batch: &[Message<Due>]) -> Result<Vec<Outcome>, Failure> {
-        let rooms: HashSet<RoomId> = batch.iter().map(|Message { body: Due::SessionDue(due), .. }| due.room_id).collect();
+    async fn handle(
+        &self,
+        tx: &Transaction<'_>,
+        ctx: &Context,
+        batch: &[Message<Due>],
+    ) -> Result<Vec<Outcome>, Failure> {
+        let rooms: HashSet<RoomId> =
+            batch.iter().map(|Message { body: Due::SessionDue(due), .. }| due.room_id).collect();
         let rooms: Vec<RoomId> = rooms.into_iter().collect();
         room::lock(tx, &rooms).await?;
         contact::lock_of_rooms(tx, &rooms).await?;

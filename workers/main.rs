@@ -49,6 +49,8 @@ enum Command {
     Demo(commands::demo::Asked),
     /// Send texts of a file as inbound.
     Replay(commands::replay::Asked),
+    /// A whole stack on this machine, with servers of its own.
+    Dev(commands::dev::Asked),
     /// Measure the pipeline beside a raw loop.
     Bench(commands::bench::Asked),
 }
@@ -76,6 +78,13 @@ fn roles(config: &Config) -> Vec<Role> {
     roles
 }
 
+/// Names of the roles, each once.
+fn role_names(config: &Config) -> Vec<&'static str> {
+    let mut names: Vec<&str> = roles(config).iter().map(|role| role.name).collect();
+    names.dedup();
+    names
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let done = match Arguments::parse().command {
@@ -84,6 +93,7 @@ async fn main() -> ExitCode {
         Command::Watch(asked) => commands::watch::run(&asked).await,
         Command::Replay(asked) => commands::replay::run(&asked).await,
         Command::Demo(asked) => commands::demo::run(&asked).await,
+        Command::Dev(asked) => commands::dev::run(&asked).await,
         Command::Bench(asked) => commands::bench::run(&asked).await,
     };
     match done {

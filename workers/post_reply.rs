@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 
 use deadpool_postgres::Transaction;
-use texthub::failure::Failure;
 use texthub::facts::envelope::{Message, Publication};
 use texthub::facts::heard::{NoteWritten, OutreachWritten, ReplyWritten};
 use texthub::facts::ids::{FactId, Slug};
+use texthub::failure::Failure;
 use texthub::heard;
 use texthub::hub::memory::{self, Seen};
 use texthub::hub::refusal::{self, Refused};
@@ -29,7 +29,12 @@ impl Worker for PostReply {
     const PARTITIONED: bool = true;
     type Fact = Written;
 
-    async fn handle(&self, tx: &Transaction<'_>, ctx: &Context, batch: &[Message<Written>]) -> Result<Vec<Outcome>, Failure> {
+    async fn handle(
+        &self,
+        tx: &Transaction<'_>,
+        ctx: &Context,
+        batch: &[Message<Written>],
+    ) -> Result<Vec<Outcome>, Failure> {
         let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.len()];
         let fresh = recall(tx, ctx, batch, &mut outcomes).await?;
         let mut from = 0;
@@ -131,7 +136,8 @@ fn as_reply(message: &Message<Written>) -> Option<Reply<'_>> {
             Some(Reply { tenant: &r.tenant, room_id: r.room_id, line })
         }
         Written::NoteWritten(n) => {
-            let line = Line { id, agent: &n.agent, text: &n.text, media: None, written_at: n.written_at, is_note: true };
+            let line =
+                Line { id, agent: &n.agent, text: &n.text, media: None, written_at: n.written_at, is_note: true };
             Some(Reply { tenant: &n.tenant, room_id: n.room_id, line })
         }
         Written::OutreachWritten(_) => None,
@@ -141,8 +147,7 @@ fn as_reply(message: &Message<Written>) -> Option<Reply<'_>> {
 fn as_outreach(message: &Message<Written>) -> Option<Outreach<'_>> {
     let Written::OutreachWritten(o) = &message.body else { return None };
     let media = o.media.as_ref().and_then(|links| serde_json::to_value(links).ok());
-    let line =
-        Line { id: message.id, agent: &o.agent, text: &o.text, media, written_at: o.written_at, is_note: false };
+    let line = Line { id: message.id, agent: &o.agent, text: &o.text, media, written_at: o.written_at, is_note: false };
     Some(Outreach {
         tenant: &o.tenant,
         to: &o.to,

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use texthub::failure::Failure;
 use texthub::facts::envelope::{Message, Reason};
 use texthub::facts::heard::{ChatLeft, ChatReceived, SmsReceived};
 use texthub::facts::ids::{FactId, Slug};
+use texthub::failure::Failure;
 use texthub::heard;
 use texthub::hub::entry::storable;
 use texthub::hub::inbound::{self, Arrival, Kind};
@@ -35,7 +35,12 @@ impl Worker for ReceiveSms {
     const PARTITIONED: bool = true;
     type Fact = Inbound;
 
-    async fn handle(&self, tx: &Transaction<'_>, ctx: &Context, batch: &[Message<Inbound>]) -> Result<Vec<Outcome>, Failure> {
+    async fn handle(
+        &self,
+        tx: &Transaction<'_>,
+        ctx: &Context,
+        batch: &[Message<Inbound>],
+    ) -> Result<Vec<Outcome>, Failure> {
         let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.len()];
         let arrivals = address(tx, ctx.now, batch, &mut outcomes).await?;
         let fresh = recall(tx, ctx.now, batch, arrivals, &mut outcomes).await?;
@@ -108,7 +113,12 @@ fn distinct<T: Ord + Copy>(mut items: Vec<T>) -> Vec<T> {
     items
 }
 
-fn arrival(now: Timestamp, index: usize, message: &Message<Inbound>, point: Option<&PointOfContact>) -> Result<Arrival, Reason> {
+fn arrival(
+    now: Timestamp,
+    index: usize,
+    message: &Message<Inbound>,
+    point: Option<&PointOfContact>,
+) -> Result<Arrival, Reason> {
     let (text, customer, received_at, media) = match &message.body {
         Inbound::SmsReceived(sms) => {
             check_number("from", &sms.from)?;
@@ -124,7 +134,10 @@ fn arrival(now: Timestamp, index: usize, message: &Message<Inbound>, point: Opti
         Inbound::SmsReceived(_) => {
             Reason::new("unknown_number", "no point of contact has the number in `to`; apply one that has, then replay")
         }
-        _ => Reason::new("unknown_point_of_contact", "this tenant has no such point of contact for chat; apply one, then replay"),
+        _ => Reason::new(
+            "unknown_point_of_contact",
+            "this tenant has no such point of contact for chat; apply one, then replay",
+        ),
     })?;
     let is_sms = matches!(message.body, Inbound::SmsReceived(_));
     if is_sms && !point.sms_messaging {
@@ -160,13 +173,20 @@ fn check_number(field: &str, number: &str) -> Result<(), Reason> {
     if is_e164(number) || is_short_code(number) {
         return Ok(());
     }
-    Err(Reason::new("bad_number", format!("`{field}` is no number: send E.164 (+ and 7 to 15 digits) or a short code's digits")))
+    Err(Reason::new(
+        "bad_number",
+        format!("`{field}` is no number: send E.164 (+ and 7 to 15 digits) or a short code's digits"),
+    ))
 }
 
 fn visitor(name: &String) -> Result<&String, Reason> {
-    let is_fine = (1..=64).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-    if is_fine { Ok(name) } else { Err(Reason::new("bad_visitor", "`visitor` has 1 to 64 of letters, digits, _ and -")) }
+    let is_fine =
+        (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if is_fine {
+        Ok(name)
+    } else {
+        Err(Reason::new("bad_visitor", "`visitor` has 1 to 64 of letters, digits, _ and -"))
+    }
 }
 
 /// Leaves what was not heard before; repeats (of the fact's id, or of the carrier's) say what was said then.

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use deadpool_postgres::Transaction;
 use jiff::{SignedDuration, Timestamp};
-use texthub::failure::Failure;
 use texthub::facts::due::{AgentDue, ContactDue, OfferDue, SkillDue, WrapUpDue};
 use texthub::facts::envelope::Publication;
 use texthub::facts::ids::{ContactId, FactId, OfferId, Slug, SmsId};
+use texthub::failure::Failure;
 use texthub::hub::session::{self, Session};
 use texthub::hub::{outbound, sql};
 use texthub::runtime::clock;
@@ -179,7 +179,10 @@ async fn agents(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>,
         .map(|row| {
             let (id, tenant) = (FactId(clock::new_id()), row.get::<_, Slug>(1));
             let scope = tenant.to_string();
-            Publication::of(&AgentDue { id, cause_id: id, at: ctx.now, tenant, agent: row.get(0), due_at: row.get(2) }, scope)
+            Publication::of(
+                &AgentDue { id, cause_id: id, at: ctx.now, tenant, agent: row.get(0), due_at: row.get(2) },
+                scope,
+            )
         })
         .collect())
 }
@@ -217,7 +220,10 @@ async fn waited_too_long(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publ
             let (id, tenant) = (FactId(clock::new_id()), row.get::<_, Slug>(1));
             let scope = tenant.to_string();
             let contact_id: ContactId = row.get(0);
-            Publication::of(&ContactDue { id, cause_id: id, at: ctx.now, tenant, contact_id, due_at: row.get(2) }, scope)
+            Publication::of(
+                &ContactDue { id, cause_id: id, at: ctx.now, tenant, contact_id, due_at: row.get(2) },
+                scope,
+            )
         })
         .collect())
 }

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use deadpool_postgres::Transaction;
 use jiff::{SignedDuration, Timestamp};
-use texthub::failure::Failure;
 use texthub::facts::due::SkillDue;
 use texthub::facts::envelope::{Message, Publication};
 use texthub::facts::heard::AgentState;
 use texthub::facts::ids::{ContactId, FactId, OfferId, Slug};
 use texthub::facts::said::{AgentChanged, AgentFreed, ContactQueued, OfferSettled};
+use texthub::failure::Failure;
 use texthub::heard;
 use texthub::hub::offer::{self, Offer};
 use texthub::hub::slot::{self, Asks, Reservation};
@@ -41,7 +41,12 @@ impl Worker for RouteContact {
     const NAME: &'static str = "route_contact";
     type Fact = Matchable;
 
-    async fn handle(&self, tx: &Transaction<'_>, ctx: &Context, batch: &[Message<Matchable>]) -> Result<Vec<Outcome>, Failure> {
+    async fn handle(
+        &self,
+        tx: &Transaction<'_>,
+        ctx: &Context,
+        batch: &[Message<Matchable>],
+    ) -> Result<Vec<Outcome>, Failure> {
         let mut said = said_before(tx, batch).await?;
         let repeats: HashSet<FactId> = said.keys().copied().collect();
         let mut ordinals: HashMap<FactId, i32> = HashMap::new();
@@ -65,7 +70,10 @@ impl Worker for RouteContact {
 }
 
 /// Offers that messages of this batch made when they came the first time.
-async fn said_before(tx: &Transaction<'_>, batch: &[Message<Matchable>]) -> Result<HashMap<FactId, Vec<Publication>>, Failure> {
+async fn said_before(
+    tx: &Transaction<'_>,
+    batch: &[Message<Matchable>],
+) -> Result<HashMap<FactId, Vec<Publication>>, Failure> {
     let again: Vec<FactId> = batch.iter().map(|m| m.id).collect();
     let mut said: HashMap<FactId, Vec<Publication>> = HashMap::new();
     for offer in offer::of_causes(tx, &again).await? {
@@ -145,7 +153,8 @@ async fn claim(
     for pair in &pairs {
         *wanted.entry(&pair.agent).or_default() += 1;
     }
-    let wanted: Vec<(Slug, Slug, i32)> = wanted.into_iter().map(|(agent, n)| (tenant.clone(), agent.clone(), n)).collect();
+    let wanted: Vec<(Slug, Slug, i32)> =
+        wanted.into_iter().map(|(agent, n)| (tenant.clone(), agent.clone(), n)).collect();
     let reserved = slot::reserve(tx, now, Asks::Available, &wanted).await?;
     if reserved.iter().any(|answer| *answer != Reservation::Reserved) {
         return Err(Failure::Retry("a locked candidate had no slot".into()));
@@ -179,15 +188,15 @@ async fn claim(
 }
 
 async fn lapse(tx: &Transaction<'_>, tenant: &Slug, skill: &Slug, now: Timestamp) -> Result<Timestamp, Failure> {
-    let row = sql::row(tx, "select offer_timeout_s from skills where tenant = $1 and id = $2", &[tenant, skill]).await?;
+    let row =
+        sql::row(tx, "select offer_timeout_s from skills where tenant = $1 and id = $2", &[tenant, skill]).await?;
     let seconds = row.map_or(30, |row| row.get::<_, i32>(0));
     Ok(now.checked_add(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(now))
 }
 
 /// Lets the pass ask for these skills again.
 async fn answer_asks(tx: &Transaction<'_>, batch: &[Message<Matchable>]) -> Result<(), Failure> {
-    let asks: Vec<FactId> =
-        batch.iter().filter(|m| matches!(m.body, Matchable::SkillDue(_))).map(|m| m.id).collect();
+    let asks: Vec<FactId> = batch.iter().filter(|m| matches!(m.body, Matchable::SkillDue(_))).map(|m| m.id).collect();
     if !asks.is_empty() {
         sql::touch(tx, "update skills set asked_id = null where asked_id = any($1)", &[&asks]).await?;
     }

@@ -2,12 +2,12 @@
 //! answer wins; a late or second click is refused with its reason, and the winner is not disturbed.
 
 use deadpool_postgres::Transaction;
-use texthub::failure::Failure;
 use texthub::facts::due::OfferDue;
 use texthub::facts::envelope::{Fact, Message, Publication};
 use texthub::facts::heard::{Answer, OfferAnswered};
 use texthub::facts::ids::{OfferId, SessionId};
 use texthub::facts::said::OfferOutcome;
+use texthub::failure::Failure;
 use texthub::heard;
 use texthub::hub::offer::{self, Over, Pending};
 use texthub::hub::refusal::{self, Refusal, Refused};
@@ -28,7 +28,12 @@ impl Single for SettleOffer {
     const NAME: &'static str = "settle_offer";
     type Fact = Settling;
 
-    async fn handle(&self, tx: &Transaction<'_>, ctx: &Context, message: &Message<Settling>) -> Result<Outcome, Failure> {
+    async fn handle(
+        &self,
+        tx: &Transaction<'_>,
+        ctx: &Context,
+        message: &Message<Settling>,
+    ) -> Result<Outcome, Failure> {
         let said = match &message.body {
             Settling::OfferAnswered(answered) => answer(tx, ctx, message, answered).await?,
             Settling::OfferDue(due) => lapse(tx, ctx, message, due).await?,

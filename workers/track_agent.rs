@@ -3,11 +3,11 @@
 
 use deadpool_postgres::Transaction;
 use jiff::{Timestamp, Unit};
-use texthub::failure::Failure;
 use texthub::facts::due::AgentDue;
 use texthub::facts::envelope::{Message, Publication};
 use texthub::facts::heard::{AgentMoved, AgentSeen};
 use texthub::facts::ids::Slug;
+use texthub::failure::Failure;
 use texthub::heard;
 use texthub::hub::presence::{self, Move};
 use texthub::hub::refusal::{self, Refusal, Refused};
@@ -25,7 +25,12 @@ impl Single for TrackAgent {
     const NAME: &'static str = "track_agent";
     type Fact = Tracked;
 
-    async fn handle(&self, tx: &Transaction<'_>, ctx: &Context, message: &Message<Tracked>) -> Result<Outcome, Failure> {
+    async fn handle(
+        &self,
+        tx: &Transaction<'_>,
+        ctx: &Context,
+        message: &Message<Tracked>,
+    ) -> Result<Outcome, Failure> {
         let said = match &message.body {
             Tracked::AgentMoved(moved) => move_to(tx, ctx, message, moved).await?,
             Tracked::AgentSeen(seen) => {

@@ -3,12 +3,12 @@
 
 use deadpool_postgres::Transaction;
 use jiff::{SignedDuration, Timestamp};
-use texthub::failure::Failure;
 use texthub::facts::due::{ContactDue, WrapUpDue};
 use texthub::facts::envelope::{Fact, Message, Publication};
 use texthub::facts::heard::{ByKind, ContactEnded, WrapUpFinished};
 use texthub::facts::ids::{ContactId, Slug};
 use texthub::facts::said::ContactOutcome;
+use texthub::failure::Failure;
 use texthub::heard;
 use texthub::hub::contact::{self, Contact, Ending};
 use texthub::hub::refusal::{self, Refusal, Refused};
@@ -152,19 +152,14 @@ async fn waited_too_long(
 ) -> Result<Vec<Publication>, Failure> {
     let contact = locked(tx, due.contact_id, &due.tenant).await?;
     let Some(contact) = contact.filter(|c| c.state == "queued") else { return Ok(Vec::new()) };
-    let row = sql::row(
-        tx,
-        "select max_wait_s from skills where tenant = $1 and id = $2",
-        &[&contact.tenant, &contact.skill],
-    )
-    .await?;
+    let row =
+        sql::row(tx, "select max_wait_s from skills where tenant = $1 and id = $2", &[&contact.tenant, &contact.skill])
+            .await?;
     let most = SignedDuration::from_secs(row.map_or(86_400, |row| i64::from(row.get::<_, i32>(0))));
     if ctx.now.duration_since(contact.queued_at) < most {
         return Ok(Vec::new());
     }
-    let ending = Ending {
-        outcome: Some(ContactOutcome::Abandoned),
-        ..closing(message, due.contact_id, "waited_too_long")
-    };
+    let ending =
+        Ending { outcome: Some(ContactOutcome::Abandoned), ..closing(message, due.contact_id, "waited_too_long") };
     end_one(tx, ctx.now, ending).await
 }

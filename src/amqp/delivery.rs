@@ -52,7 +52,10 @@ pub fn decode<F: Decode>(delivery: &Delivery) -> Result<Message<F>, Reason> {
     if let Some(named) = delivery.properties.message_id() {
         let is_same = named.as_str().parse::<Uuid>().is_ok_and(|named| named == id.0);
         if !is_same {
-            return Err(Reason::new("id_mismatch", "the property message_id and the body's `id` differ; send the same UUID"));
+            return Err(Reason::new(
+                "id_mismatch",
+                "the property message_id and the body's `id` differ; send the same UUID",
+            ));
         }
     }
     Ok(Message {

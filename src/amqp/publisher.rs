@@ -149,7 +149,10 @@ async fn confirm(published: Vec<PublisherConfirm>) -> Result<(), Lost> {
             Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
                 let id = returned.delivery.properties.message_id().as_ref().map(ToString::to_string);
                 metrics::counter!("texthub_publications_returned_total").increment(1);
-                return Err(Lost(format!("publication {} was returned: no queue is bound for it", id.unwrap_or_default())));
+                return Err(Lost(format!(
+                    "publication {} was returned: no queue is bound for it",
+                    id.unwrap_or_default()
+                )));
             }
             Confirmation::Nack(None) => return Err(Lost("the broker did not take a publication".into())),
             Confirmation::NotRequested => return Err(Lost("confirms are off".into())),

@@ -93,7 +93,8 @@ async fn queue(channel: &Channel, name: &str, arguments: FieldTable) -> Result<(
 
 async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Result<(), Lost> {
     let options = QueueBindOptions::default();
-    patiently(queue, channel.queue_bind(queue.into(), exchange.into(), key.into(), options, FieldTable::default())).await
+    patiently(queue, channel.queue_bind(queue.into(), exchange.into(), key.into(), options, FieldTable::default()))
+        .await
 }
 
 async fn rung(channel: &Channel, ms: i64, name: &str) -> Result<(), Lost> {
@@ -132,12 +133,8 @@ async fn worker(channel: &Channel, listener: &Listener, partitions: u32) -> Resu
     for name in &queues {
         queue(channel, name, table(&work)).await?;
     }
-    let keys: Vec<String> = listener
-        .facts
-        .iter()
-        .map(|fact| format!("{fact}.#"))
-        .chain([format!("retry.{}.#", listener.name)])
-        .collect();
+    let keys: Vec<String> =
+        listener.facts.iter().map(|fact| format!("{fact}.#")).chain([format!("retry.{}.#", listener.name)]).collect();
     if queues.len() == 1 {
         for key in &keys {
             bind(channel, &queues[0], WORK, key).await?;

@@ -58,7 +58,12 @@ pub fn of_publication(now: Timestamp, publication: &Publication) -> Vec<Wire> {
     };
     exchanges
         .iter()
-        .map(|exchange| Wire { exchange, key: key.clone(), body: publication.body.clone(), properties: properties.clone() })
+        .map(|exchange| Wire {
+            exchange,
+            key: key.clone(),
+            body: publication.body.clone(),
+            properties: properties.clone(),
+        })
         .collect()
 }
 
@@ -133,7 +138,15 @@ pub fn next_rung(now: Timestamp, due_ms: i64, delivery: &Delivery) -> Option<Wir
 
 /// A later try: a copy up the ladder under the worker's own key, so that nobody else hears it.
 #[must_use]
-pub fn later(now: Timestamp, wait: Duration, worker: &str, scope: &str, fact: &str, attempt: u32, delivery: &Delivery) -> Wire {
+pub fn later(
+    now: Timestamp,
+    wait: Duration,
+    worker: &str,
+    scope: &str,
+    fact: &str,
+    attempt: u32,
+    delivery: &Delivery,
+) -> Wire {
     let due = now.checked_add(SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_secs(1))).unwrap_or(now);
     let (mut properties, mut headers) = copied(delivery);
     if properties.kind().is_none() {

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use super::heard::Hearable;
 use super::ids::{ContactId, FactId, OfferId, RoomId, SessionId, Slug};
 use super::said::{
-    AgentChanged, AgentFreed, ContactQueued, OfferSettled, SmsFailed, SmsHeld, SmsRequested, SmsSubmitted, SmsUnanswered,
+    AgentChanged, AgentFreed, ContactQueued, OfferSettled, SmsFailed, SmsHeld, SmsRequested, SmsSubmitted,
+    SmsUnanswered,
 };
 
 super::facts! {

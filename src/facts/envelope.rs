@@ -145,14 +145,32 @@ impl Publication {
     #[must_use]
     pub fn of<F: Fact>(fact: &F, scope: impl Into<String>) -> Self {
         let body = serde_json::to_vec(fact).unwrap_or_else(|error| unreachable!("our own body: {error}"));
-        Self { id: fact.id(), fact: Cow::Borrowed(F::NAME), scope: scope.into(), body, to: F::TO, due: None, cause: fact.cause(), traceparent: None }
+        Self {
+            id: fact.id(),
+            fact: Cow::Borrowed(F::NAME),
+            scope: scope.into(),
+            body,
+            to: F::TO,
+            due: None,
+            cause: fact.cause(),
+            traceparent: None,
+        }
     }
 
     /// A fact said to the hub from outside (a carrier, the gateway, a program), published to `texthub`.
     #[must_use]
     pub fn to_the_hub<F: Hearable + Serialize>(fact: &F, scope: impl Into<String>) -> Self {
         let body = serde_json::to_vec(fact).unwrap_or_else(|error| unreachable!("our own body: {error}"));
-        Self { id: fact.id(), fact: Cow::Borrowed(F::NAME), scope: scope.into(), body, to: To::Announce, due: None, cause: fact.id(), traceparent: None }
+        Self {
+            id: fact.id(),
+            fact: Cow::Borrowed(F::NAME),
+            scope: scope.into(),
+            body,
+            to: To::Announce,
+            due: None,
+            cause: fact.id(),
+            traceparent: None,
+        }
     }
 
     /// The same, to arrive at `due` by the ladder of waits.

@@ -31,7 +31,10 @@ pub fn parse<F: Hearable>(body: &[u8]) -> Result<(F, Map<String, Value>), Reason
     for time in fact.times() {
         let year = time.strftime("%Y").to_string();
         if !("2000"..="2100").contains(&year.as_str()) {
-            return Err(Reason::new("year_out_of_range", format!("{} holds a time in the year {year}; send 2000 to 2100", F::NAME)));
+            return Err(Reason::new(
+                "year_out_of_range",
+                format!("{} holds a time in the year {year}; send 2000 to 2100", F::NAME),
+            ));
         }
     }
     let mut extra: Map<String, Value> = serde_json::from_slice(body).map_err(|error| undecodable(F::NAME, &error))?;

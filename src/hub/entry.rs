@@ -8,10 +8,10 @@ use tokio_postgres::Row;
 
 use super::room::Ends;
 use super::sql;
-use crate::failure::Failure;
 use crate::facts::envelope::{Fact, Publication};
 use crate::facts::ids::{ContactId, EntryId, FactId, RoomId, Slug, SmsId};
 use crate::facts::said::{Author, Direction, EntryAppended};
+use crate::failure::Failure;
 
 /// A line.
 #[derive(Clone, Debug)]
@@ -85,8 +85,24 @@ pub async fn append(tx: &Transaction<'_>, entries: &[&Entry]) -> Result<(), Fail
            $8::text[], $9::text[], $10::jsonb[], $11::jsonb[], $12::int[], $13::timestamptz[], $14::timestamptz[],
            $15::uuid[], $16::timestamptz[], $17::uuid[], $18::smallint[])",
         &[
-            &rooms, &seqs, &ids, &contacts, &directions, &authors, &agents, &kinds, &texts, &flags, &media, &parts,
-            &ats, &written, &sms, &deadlines, &causes, &ordinals,
+            &rooms,
+            &seqs,
+            &ids,
+            &contacts,
+            &directions,
+            &authors,
+            &agents,
+            &kinds,
+            &texts,
+            &flags,
+            &media,
+            &parts,
+            &ats,
+            &written,
+            &sms,
+            &deadlines,
+            &causes,
+            &ordinals,
         ],
     )
     .await?;

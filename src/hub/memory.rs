@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::sql;
-use crate::failure::Failure;
 use crate::facts::envelope::{Message, Publication, Reason};
 use crate::facts::ids::{FactId, Slug};
+use crate::failure::Failure;
 
 /// What a message is.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +75,11 @@ pub async fn remember<F: Sync>(
         .collect())
 }
 
-async fn known(tx: &Transaction<'_>, worker: &str, ids: &[FactId]) -> Result<HashMap<FactId, (Vec<u8>, Seen)>, Failure> {
+async fn known(
+    tx: &Transaction<'_>,
+    worker: &str,
+    ids: &[FactId],
+) -> Result<HashMap<FactId, (Vec<u8>, Seen)>, Failure> {
     let rows = sql::rows(
         tx,
         "select id, digest, outcome, first_id, said from heard where id = any($1) and worker = $2",
@@ -110,7 +114,11 @@ pub async fn keep_said(
 }
 
 /// Keeps what was said for each of a batch's ids, their outcome unchanged.
-pub async fn keep_all_said(tx: &Transaction<'_>, worker: &str, kept: &[(FactId, Vec<Publication>)]) -> Result<(), Failure> {
+pub async fn keep_all_said(
+    tx: &Transaction<'_>,
+    worker: &str,
+    kept: &[(FactId, Vec<Publication>)],
+) -> Result<(), Failure> {
     if kept.is_empty() {
         return Ok(());
     }
@@ -147,7 +155,11 @@ pub async fn forget(tx: &Transaction<'_>, worker: &str, ids: &[FactId]) -> Resul
 }
 
 /// What was kept for these ids.
-pub async fn said_of(tx: &Transaction<'_>, worker: &str, ids: &[FactId]) -> Result<HashMap<FactId, Vec<Publication>>, Failure> {
+pub async fn said_of(
+    tx: &Transaction<'_>,
+    worker: &str,
+    ids: &[FactId],
+) -> Result<HashMap<FactId, Vec<Publication>>, Failure> {
     let known = known(tx, worker, ids).await?;
     Ok(known
         .into_iter()

@@ -9,11 +9,11 @@ use tokio_postgres::Row;
 
 use super::room::Ends;
 use super::{slot, sql};
-use crate::failure::Failure;
 use crate::facts::due::OfferDue;
 use crate::facts::envelope::{Fact, Publication};
 use crate::facts::ids::{ContactId, FactId, OfferId, RoomId, Slug};
 use crate::facts::said::{OfferMade, OfferOutcome, OfferSettled};
+use crate::failure::Failure;
 
 /// A pending offer, with what its fact tells.
 #[derive(Clone, Debug)]
@@ -268,7 +268,14 @@ pub fn say_settled(now: Timestamp, cause: FactId, over: &Over<'_>, outcome: Offe
     settled(now, cause, 0, over, outcome, reason)
 }
 
-fn settled(now: Timestamp, cause: FactId, nth: u32, over: &Over<'_>, outcome: OfferOutcome, reason: &str) -> Publication {
+fn settled(
+    now: Timestamp,
+    cause: FactId,
+    nth: u32,
+    over: &Over<'_>,
+    outcome: OfferOutcome,
+    reason: &str,
+) -> Publication {
     let said = OfferSettled {
         id: cause.derive(OfferSettled::NAME, nth),
         cause_id: cause,

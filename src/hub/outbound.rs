@@ -5,10 +5,10 @@ use jiff::Timestamp;
 
 use super::room::Ends;
 use super::sql;
-use crate::failure::Failure;
 use crate::facts::envelope::{Fact, Publication};
 use crate::facts::ids::{EntryId, FactId, RoomId, Slug, SmsId};
 use crate::facts::said::SmsRequested;
+use crate::failure::Failure;
 
 /// A text that is to leave.
 #[derive(Clone, Debug)]
@@ -58,7 +58,17 @@ pub async fn request(tx: &Transaction<'_>, now: Timestamp, texts: &[&Outbound]) 
                      $9::text[], $10::bool[], $11::uuid[])
            as t (id, tenant, room, entry, seq, ours, country, customer, carrier, confirmation, cause)",
         &[
-            &ids, &tenants, &rooms, &entries, &seqs, &ours, &countries, &customers, &carriers, &confirmations, &causes,
+            &ids,
+            &tenants,
+            &rooms,
+            &entries,
+            &seqs,
+            &ours,
+            &countries,
+            &customers,
+            &carriers,
+            &confirmations,
+            &causes,
             &now,
         ],
     )

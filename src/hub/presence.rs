@@ -9,12 +9,12 @@ use super::offer;
 use super::session::{self, Session};
 use super::slot::{self, Standing};
 use super::{room, sql};
-use crate::failure::Failure;
 use crate::facts::due::AgentDue;
 use crate::facts::envelope::{Fact, Publication};
 use crate::facts::heard::AgentState;
 use crate::facts::ids::{ContactId, FactId, RoomId, SessionId, Slug};
 use crate::facts::said::{AgentChanged, ContactQueued, OfferOutcome};
+use crate::failure::Failure;
 
 /// Missed offers in a row that make an agent unavailable.
 pub const MISSES: i32 = 3;
@@ -98,8 +98,14 @@ pub async fn change(tx: &Transaction<'_>, now: Timestamp, moved: &Move<'_>) -> R
            vanished_at = case when $3 = 'logged_out' then $6 end
          where tenant = $1 and id = $2",
         &[
-            moved.tenant, moved.agent, &moved.state.as_str(), &moved.code, &moved.moved_at, &now,
-            &moved.until.filter(|_| !is_out), &due_at,
+            moved.tenant,
+            moved.agent,
+            &moved.state.as_str(),
+            &moved.code,
+            &moved.moved_at,
+            &now,
+            &moved.until.filter(|_| !is_out),
+            &due_at,
         ],
     )
     .await?;
@@ -181,8 +187,14 @@ pub async fn due(
     Ok(said)
 }
 
-async fn set_timer(tx: &Transaction<'_>, tenant: &Slug, agent: &Slug, due_at: Option<Timestamp>) -> Result<(), Failure> {
-    sql::touch(tx, "update agents set timer_due_at = $3 where tenant = $1 and id = $2", &[tenant, agent, &due_at]).await?;
+async fn set_timer(
+    tx: &Transaction<'_>,
+    tenant: &Slug,
+    agent: &Slug,
+    due_at: Option<Timestamp>,
+) -> Result<(), Failure> {
+    sql::touch(tx, "update agents set timer_due_at = $3 where tenant = $1 and id = $2", &[tenant, agent, &due_at])
+        .await?;
     Ok(())
 }
 
@@ -257,7 +269,8 @@ pub async fn missed(
 
 /// An agent accepted: misses begin anew.
 pub async fn answered(tx: &Transaction<'_>, tenant: &Slug, agent: &Slug) -> Result<(), Failure> {
-    sql::touch(tx, "update agents set misses = 0 where tenant = $1 and id = $2 and misses > 0", &[tenant, agent]).await?;
+    sql::touch(tx, "update agents set misses = 0 where tenant = $1 and id = $2 and misses > 0", &[tenant, agent])
+        .await?;
     Ok(())
 }
 
@@ -286,7 +299,14 @@ fn say_due(now: Timestamp, cause: FactId, tenant: &Slug, agent: &Slug, due_at: T
     say_nth_due(now, cause, 0, tenant, agent, due_at)
 }
 
-fn say_nth_due(now: Timestamp, cause: FactId, nth: usize, tenant: &Slug, agent: &Slug, due_at: Timestamp) -> Publication {
+fn say_nth_due(
+    now: Timestamp,
+    cause: FactId,
+    nth: usize,
+    tenant: &Slug,
+    agent: &Slug,
+    due_at: Timestamp,
+) -> Publication {
     let due = AgentDue {
         id: cause.derive(AgentDue::NAME, u32::try_from(nth).unwrap_or(u32::MAX)),
         cause_id: cause,

@@ -4,10 +4,10 @@ use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
 use super::sql;
-use crate::failure::Failure;
 use crate::facts::envelope::{Fact, Publication};
 use crate::facts::ids::{FactId, Slug};
 use crate::facts::said::CommandRefused;
+use crate::failure::Failure;
 
 macro_rules! refusals {
     ($($(#[$doc:meta])* $name:ident = $word:literal, $sentence:literal;)+) => {
@@ -98,7 +98,11 @@ pub fn say(now: Timestamp, refused: Refused<'_>) -> Publication {
 }
 
 /// Writes refusals and says them.
-pub async fn refuse(tx: &Transaction<'_>, now: Timestamp, refused: &[Refused<'_>]) -> Result<Vec<Publication>, Failure> {
+pub async fn refuse(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    refused: &[Refused<'_>],
+) -> Result<Vec<Publication>, Failure> {
     let ids: Vec<FactId> = refused.iter().map(|r| r.id).collect();
     let facts: Vec<&str> = refused.iter().map(|r| r.fact).collect();
     let tenants: Vec<&Slug> = refused.iter().map(|r| r.tenant).collect();

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use super::sql;
-use crate::failure::Failure;
 use crate::facts::envelope::{Fact, Publication, conversation};
 use crate::facts::ids::{FactId, RoomId, Slug};
 use crate::facts::said::{Channel, ContactOutcome, RoomClosed, RoomOpened};
+use crate::failure::Failure;
 
 /// The two ends of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -5,11 +5,11 @@ use deadpool_postgres::Transaction;
 use jiff::{SignedDuration, Timestamp};
 
 use super::sql;
-use crate::failure::Failure;
 use crate::facts::due::SessionDue;
 use crate::facts::envelope::{Fact, Publication};
 use crate::facts::ids::{ContactId, FactId, RoomId, SessionId, Slug};
 use crate::facts::said::{SessionExpired, SessionStarted};
+use crate::failure::Failure;
 
 /// A live session.
 #[derive(Clone, Debug)]
@@ -76,8 +76,16 @@ pub async fn start(
                                timer_due_at, traceparent)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8, $10)",
         &[
-            &session.id, &session.tenant, &session.room_id, &session.contact_id, &session.agent, &now,
-            &session.timeout_s, &session.deadline_at, &session.timer_gen, &traceparent,
+            &session.id,
+            &session.tenant,
+            &session.room_id,
+            &session.contact_id,
+            &session.agent,
+            &now,
+            &session.timeout_s,
+            &session.deadline_at,
+            &session.timer_gen,
+            &traceparent,
         ],
     )
     .await?;
@@ -167,11 +175,7 @@ pub async fn end(tx: &Transaction<'_>, now: Timestamp, ended: &[(SessionId, &str
 
 /// The fact that tells of an expiry.
 #[must_use]
-pub fn say_expired(
-    now: Timestamp,
-    cause: FactId,
-    session: &Session,
-) -> Publication {
+pub fn say_expired(now: Timestamp, cause: FactId, session: &Session) -> Publication {
     let said = SessionExpired {
         id: cause.derive(SessionExpired::NAME, 0),
         cause_id: cause,

@@ -6,8 +6,8 @@ use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
 use super::sql;
-use crate::failure::Failure;
 use crate::facts::ids::Slug;
+use crate::failure::Failure;
 
 /// An agent as facts tell of one, after a change of slots or state.
 #[derive(Clone, Debug)]
@@ -86,7 +86,9 @@ pub async fn reserve(
 }
 
 async fn why_not(tx: &Transaction<'_>, asks: Asks, tenant: &Slug, agent: &Slug) -> Result<Reservation, Failure> {
-    let row = sql::row(tx, "select state, ended_at is null from agents where tenant = $1 and id = $2", &[tenant, agent]).await?;
+    let row =
+        sql::row(tx, "select state, ended_at is null from agents where tenant = $1 and id = $2", &[tenant, agent])
+            .await?;
     let Some(row) = row.filter(|row| row.get(1)) else { return Ok(Reservation::UnknownAgent) };
     let state: &str = row.get(0);
     let is_there = state == "available" || (asks == Asks::LoggedIn && state == "unavailable");

@@ -3,8 +3,8 @@
 use deadpool_postgres::Transaction;
 
 use super::choose::Candidate;
-use crate::failure::Failure;
 use crate::facts::ids::Slug;
+use crate::failure::Failure;
 use crate::hub::sql;
 
 /// The first `limit` ready agents of a skill, and those preferred ones that are ready.

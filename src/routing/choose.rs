@@ -70,10 +70,9 @@ pub fn choose(waiting: &[Waiting], candidates: &[Candidate], cooling: &HashSet<(
             .filter(|(candidate, given)| *given < candidate.free && !is_cooling(&candidate.agent))
             .map(|(candidate, given)| (candidate.proficiency, *given, candidate.idle_since, &candidate.agent));
         let best = order.iter().find(|rank| !is_cooling(rank.3)).copied();
-        let (Some(rank), why) = (
-            preferred.or(best),
-            if preferred.is_some() { Why::Preferred } else { Why::BestThenLongestIdle },
-        ) else {
+        let (Some(rank), why) =
+            (preferred.or(best), if preferred.is_some() { Why::Preferred } else { Why::BestThenLongestIdle })
+        else {
             continue;
         };
         let agent = rank.3;

@@ -6,8 +6,8 @@ use deadpool_postgres::Transaction;
 use jiff::{SignedDuration, Timestamp};
 
 use super::choose::Waiting;
-use crate::failure::Failure;
 use crate::facts::ids::{ContactId, RoomId, Slug};
+use crate::failure::Failure;
 use crate::hub::room::Ends;
 use crate::hub::sql;
 
@@ -55,7 +55,11 @@ pub async fn next(tx: &Transaction<'_>, tenant: &Slug, skill: &Slug, limit: i64)
 }
 
 /// Pairs (contact, agent) that must wait: refused or missed less than the cool-down ago.
-pub async fn cooling(tx: &Transaction<'_>, now: Timestamp, contacts: &[ContactId]) -> Result<HashSet<(ContactId, Slug)>, Failure> {
+pub async fn cooling(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    contacts: &[ContactId],
+) -> Result<HashSet<(ContactId, Slug)>, Failure> {
     let since = now.checked_sub(SignedDuration::from_secs(COOL_DOWN_S)).unwrap_or(now);
     let rows = sql::rows(
         tx,
@@ -86,15 +90,15 @@ pub async fn skills_of_agents(tx: &Transaction<'_>, agents: &[(&Slug, &Slug)]) -
 }
 
 /// The skills of these contacts, where they still wait.
-pub async fn skills_of_contacts(tx: &Transaction<'_>, contacts: &[ContactId]) -> Result<Vec<(ContactId, Slug, Slug)>, Failure> {
+pub async fn skills_of_contacts(
+    tx: &Transaction<'_>,
+    contacts: &[ContactId],
+) -> Result<Vec<(ContactId, Slug, Slug)>, Failure> {
     if contacts.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = sql::rows(
-        tx,
-        "select id, tenant, skill from contacts where id = any($1) and state = 'queued'",
-        &[&contacts],
-    )
-    .await?;
+    let rows =
+        sql::rows(tx, "select id, tenant, skill from contacts where id = any($1) and state = 'queued'", &[&contacts])
+            .await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
 }

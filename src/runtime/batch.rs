@@ -17,9 +17,9 @@ use super::worker::{Context, Outcome, Worker};
 use crate::amqp::publisher::Publisher;
 use crate::amqp::wire::{self, Wire};
 use crate::amqp::{Lost, delivery};
-use crate::failure::Failure;
 use crate::facts::envelope::{Decode, Message, Reason};
 use crate::facts::ids::FactId;
+use crate::failure::Failure;
 use crate::hub::sql;
 use crate::retry::Waits;
 
@@ -39,7 +39,11 @@ pub trait Handler: Send + Sync + 'static {
     /// What it hears.
     type Fact: Decode;
     /// Outcomes, after commit.
-    fn run(&self, pool: &Pool, batch: &[Message<Self::Fact>]) -> impl Future<Output = Result<Vec<Outcome>, Failure>> + Send;
+    fn run(
+        &self,
+        pool: &Pool,
+        batch: &[Message<Self::Fact>],
+    ) -> impl Future<Output = Result<Vec<Outcome>, Failure>> + Send;
 }
 
 /// A `Worker` as a handler: one transaction for the batch.
@@ -141,7 +145,10 @@ impl<H: Handler> Runner<H> {
                 let fate = if let Some(wire) = early.and_then(|due| wire::next_rung(now, due, &delivery)) {
                     Fate::Early(wire)
                 } else if delivery::delivery_count(&delivery) >= TOO_OFTEN {
-                    Fate::Reject(Reason::new("delivered_too_often", "its worker ended eight times while it was being handled"))
+                    Fate::Reject(Reason::new(
+                        "delivered_too_often",
+                        "its worker ended eight times while it was being handled",
+                    ))
                 } else {
                     match delivery::decode(&delivery) {
                         Err(reason) => Fate::Reject(reason),
@@ -281,7 +288,9 @@ fn set_aside(worker: &'static str, fact: Option<&str>, reason: &Reason, delivery
 fn given_up(failure: Failure) -> Outcome {
     match failure {
         Failure::Reject(reason) => Outcome::Reject(reason),
-        Failure::Retry(why) | Failure::Away(why) => Outcome::Later(Duration::from_secs(1), Reason::new("contention", why)),
+        Failure::Retry(why) | Failure::Away(why) => {
+            Outcome::Later(Duration::from_secs(1), Reason::new("contention", why))
+        }
     }
 }
 

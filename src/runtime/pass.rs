@@ -8,8 +8,8 @@ use super::batch::begin;
 use super::worker::{Context, Pass};
 use crate::amqp::Lost;
 use crate::amqp::publisher::Publisher;
-use crate::failure::Failure;
 use crate::facts::envelope::Publication;
+use crate::failure::Failure;
 use crate::hub::sql;
 
 /// Goes round until stopped.

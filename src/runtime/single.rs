@@ -4,9 +4,9 @@
 use deadpool_postgres::Transaction;
 
 use super::worker::{Context, Outcome, Single, Worker};
-use crate::failure::Failure;
 use crate::facts::envelope::{Fact, Message};
 use crate::facts::said::CommandRefused;
+use crate::failure::Failure;
 use crate::hub::memory::{self, Seen};
 
 /// A `Single` as a `Worker`.
@@ -41,7 +41,12 @@ impl<S: Single> Worker for Each<S> {
     }
 }
 
-async fn remember<F: Sync>(tx: &Transaction<'_>, worker: &str, message: &Message<F>, outcome: &Outcome) -> Result<(), Failure> {
+async fn remember<F: Sync>(
+    tx: &Transaction<'_>,
+    worker: &str,
+    message: &Message<F>,
+    outcome: &Outcome,
+) -> Result<(), Failure> {
     match outcome {
         // not handled: a later try or a replay must find nothing
         Outcome::Later(..) | Outcome::Reject(_) => memory::forget(tx, worker, &[message.id]).await,

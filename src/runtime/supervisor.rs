@@ -162,7 +162,8 @@ impl Process {
         let host = Host { pool: self.pool.clone(), publisher, link: Arc::clone(&link), stop: inner.clone() };
         let mut tasks: JoinSet<Result<(), Lost>> = JoinSet::new();
         for role in &self.roles {
-            let queues = role.listener.as_ref().map_or_else(|| vec![String::new()], |l| topology::queues(l, self.partitions));
+            let queues =
+                role.listener.as_ref().map_or_else(|| vec![String::new()], |l| topology::queues(l, self.partitions));
             for queue in queues {
                 tasks.spawn((role.start)(host.clone(), queue));
             }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
-use crate::failure::Failure;
 use crate::facts::envelope::{Decode, Message, Publication, Reason};
+use crate::failure::Failure;
 
 /// What a handler may know besides its batch.
 #[derive(Clone, Debug)]
@@ -123,5 +123,9 @@ pub trait Pass: Send + Sync + 'static {
     /// How often.
     const EVERY: Duration;
     /// What to say. The transaction holds the pass's advisory lock.
-    fn round(&self, tx: &Transaction<'_>, ctx: &Context) -> impl Future<Output = Result<Vec<Publication>, Failure>> + Send;
+    fn round(
+        &self,
+        tx: &Transaction<'_>,
+        ctx: &Context,
+    ) -> impl Future<Output = Result<Vec<Publication>, Failure>> + Send;
 }

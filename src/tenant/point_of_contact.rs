@@ -4,8 +4,8 @@
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 
-use crate::failure::Failure;
 use crate::facts::ids::Slug;
+use crate::failure::Failure;
 use crate::hub::sql;
 
 /// A point of contact with what receiving and outreach need of its tenant and skill.
@@ -37,7 +37,8 @@ pub struct PointOfContact {
     pub texts: [String; 3],
 }
 
-const COLUMNS: &str = "p.tenant, p.id, p.channel, coalesce(p.number, ''), case when p.kind = 'short' then p.country else '' end,
+const COLUMNS: &str =
+    "p.tenant, p.id, p.channel, coalesce(p.number, ''), case when p.kind = 'short' then p.country else '' end,
     p.carrier, p.skill, k.priority, p.session_timeout_s, p.ended_at is null and k.ended_at is null, t.sms_messaging,
     t.stop_text, t.start_text, t.help_text";
 

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod demo;
+pub mod dev;
 pub mod replay;
 pub mod run;
 pub mod setup;

@@ -49,7 +49,8 @@ pub struct Asked {
 /// Replays.
 pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     let config = super::config()?;
-    let read = std::fs::read_to_string(&asked.file).map_err(|e| anyhow::anyhow!("cannot read {}: {e}", asked.file.display()))?;
+    let read = std::fs::read_to_string(&asked.file)
+        .map_err(|e| anyhow::anyhow!("cannot read {}: {e}", asked.file.display()))?;
     let texts: Vec<&str> = read
         .lines()
         .skip(usize::from(asked.header))
@@ -110,5 +111,13 @@ fn inbound(asked: &Asked, nth: usize, text: &str) -> (Uuid, Wire) {
         .with_message_id(id.to_string().into())
         .with_type("sms.received.v1".into())
         .with_headers(headers);
-    (id, Wire { exchange: topology::WORK, key: format!("sms.received.{scope}"), body: body.to_string().into_bytes(), properties })
+    (
+        id,
+        Wire {
+            exchange: topology::WORK,
+            key: format!("sms.received.{scope}"),
+            body: body.to_string().into_bytes(),
+            properties,
+        },
+    )
 }

@@ -18,7 +18,7 @@ pub async fn run(names: &[String]) -> anyhow::Result<()> {
         faults::arm(at);
     }
     let all = crate::roles(&config);
-    let roles = chosen(&all, names)?;
+    let roles = chosen(&all, &crate::role_names(&config), names)?;
     let pool = db::pool(config.database(), "texthub run", config.database_pool).map_err(|e| anyhow::anyhow!("{e}"))?;
     let partitions = partitions(&pool, &config).await?;
     let readiness = Readiness::default();
@@ -41,12 +41,10 @@ pub async fn run(names: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn chosen(all: &[Role], names: &[String]) -> anyhow::Result<Vec<Role>> {
+fn chosen(all: &[Role], known: &[&str], names: &[String]) -> anyhow::Result<Vec<Role>> {
     if names.iter().any(|name| name == "all") {
         return Ok(all.to_vec());
     }
-    let mut known: Vec<&str> = all.iter().map(|role| role.name).collect();
-    known.dedup();
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
         anyhow::bail!("there is no role {unknown}; roles are: all {}", known.join(" "));
     }

@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
-use crate::failure::Failure;
 use crate::facts::due::WrapUpDue;
 use crate::facts::envelope::{Fact, Publication};
 use crate::facts::heard::AgentState;
 use crate::facts::ids::{ContactId, FactId, OfferId, RoomId, SessionId, Slug};
 use crate::facts::said::{AgentFreed, ContactClosed, ContactOutcome, Durations, OfferOutcome};
+use crate::failure::Failure;
 use crate::hub::room::{self, Closing, Ends};
 use crate::hub::session::{self, Session};
 use crate::hub::slot::{self, Standing};
@@ -56,7 +56,11 @@ struct Ended<'a> {
 }
 
 /// Ends contacts; what is said stands beside each asked end. None: the contact is unknown or over already.
-pub async fn end(tx: &Transaction<'_>, now: Timestamp, asked: &[Ending]) -> Result<Vec<Option<Vec<Publication>>>, Failure> {
+pub async fn end(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    asked: &[Ending],
+) -> Result<Vec<Option<Vec<Publication>>>, Failure> {
     let loaded = load(tx, now, asked).await?;
     let offers: Vec<(OfferId, FactId, &str)> =
         loaded.iter().filter_map(|e| e.offer.map(|o| (o, e.ask.cause, e.ask.reason.as_str()))).collect();
@@ -190,8 +194,7 @@ fn say(now: Timestamp, ended: &Ended<'_>, standings: &HashMap<(Slug, Slug), Stan
         return said;
     }
     said.push(say_closed(now, ended));
-    if let Some(standing) =
-        ended.agent.as_ref().and_then(|agent| standings.get(&(ended.tenant.clone(), agent.clone())))
+    if let Some(standing) = ended.agent.as_ref().and_then(|agent| standings.get(&(ended.tenant.clone(), agent.clone())))
     {
         said.push(say_freed(now, cause, standing));
     }

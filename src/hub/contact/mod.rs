@@ -9,10 +9,10 @@ use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
 use super::sql;
-use crate::failure::Failure;
 use crate::facts::envelope::{Fact, Publication};
 use crate::facts::ids::{ContactId, FactId, RoomId, Slug};
 use crate::facts::said::ContactQueued;
+use crate::failure::Failure;
 
 /// A contact that lives in a room (short of wrap-up).
 #[derive(Clone, Debug)]
@@ -114,7 +114,20 @@ pub async fn add(tx: &Transaction<'_>, now: Timestamp, contacts: &[&Contact]) ->
          from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[],
                      $8::timestamptz[], $9::text[], $10::text[], $11::uuid[])
            as c (id, tenant, room_id, channel, skill, state, priority, queued_at, agent, preferred, caused_by)",
-        &[&ids, &tenants, &rooms, &channels, &skills, &states, &priorities, &queued, &agents, &preferred, &causes, &now],
+        &[
+            &ids,
+            &tenants,
+            &rooms,
+            &channels,
+            &skills,
+            &states,
+            &priorities,
+            &queued,
+            &agents,
+            &preferred,
+            &causes,
+            &now,
+        ],
     )
     .await?;
     Ok(())

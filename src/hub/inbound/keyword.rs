@@ -4,11 +4,11 @@
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
-use super::{Arrival, Conversation, Recorded, Fate, disabled, plain};
-use crate::failure::Failure;
+use super::{Arrival, Conversation, Fate, Recorded, disabled, plain};
 use crate::facts::envelope::Publication;
 use crate::facts::ids::{EntryId, SmsId};
 use crate::facts::said::{Author, ContactOutcome, Direction};
+use crate::failure::Failure;
 use crate::hub::consent::{self, ConsentKind, Noted};
 use crate::hub::contact::{self, Ending};
 use crate::hub::entry::{self, Entry};
@@ -61,7 +61,12 @@ pub(super) async fn record(
 }
 
 /// The ledger, and the automatic text that follows from it.
-async fn answer(tx: &Transaction<'_>, now: Timestamp, arrival: &Arrival, word: Keyword) -> Result<Option<String>, Failure> {
+async fn answer(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    arrival: &Arrival,
+    word: Keyword,
+) -> Result<Option<String>, Failure> {
     let ends = &arrival.ends;
     let [stop, start, help] = &arrival.point.texts;
     let (kind, text) = match word.wish {

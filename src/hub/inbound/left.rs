@@ -3,7 +3,7 @@
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
-use super::{Arrival, Conversation, Recorded, Fate};
+use super::{Arrival, Conversation, Fate, Recorded};
 use crate::failure::Failure;
 use crate::hub::contact::{self, Ending};
 use crate::hub::{entry, room};

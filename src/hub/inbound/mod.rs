@@ -18,10 +18,10 @@ use super::memory;
 use super::room::{self, Ends, Room};
 use super::session::{self, Session};
 use super::sql;
-use crate::failure::Failure;
 use crate::facts::envelope::{Publication, Reason};
 use crate::facts::ids::{ContactId, EntryId, FactId, RoomId, Slug};
 use crate::facts::said::{Author, ContactOutcome, Direction};
+use crate::failure::Failure;
 use crate::sms::keywords::Keyword;
 use crate::tenant::point_of_contact::PointOfContact;
 
@@ -113,7 +113,11 @@ pub fn waves(arrivals: Vec<Arrival>) -> Vec<Vec<Arrival>> {
                 later.push(arrival);
                 continue;
             }
-            if arrival.kind == Kind::Text { plain.insert(ends) } else { shut.insert(ends) };
+            if arrival.kind == Kind::Text {
+                plain.insert(ends)
+            } else {
+                shut.insert(ends)
+            };
             wave.push(arrival);
         }
         waves.push(wave);
@@ -143,7 +147,8 @@ async fn load(tx: &Transaction<'_>, wave: &[Arrival]) -> Result<HashMap<Ends, Co
     let ends: HashSet<&Ends> = wave.iter().map(|a| &a.ends).collect();
     let ends: Vec<&Ends> = ends.into_iter().collect();
     let rooms = room::lock_open(tx, &ends).await?;
-    let mut conversations: HashMap<Ends, Conversation> = ends.iter().map(|e| ((*e).clone(), Conversation::default())).collect();
+    let mut conversations: HashMap<Ends, Conversation> =
+        ends.iter().map(|e| ((*e).clone(), Conversation::default())).collect();
     if rooms.is_empty() {
         return Ok(conversations);
     }
@@ -291,5 +296,8 @@ impl Conversation {
 
 /// An ended number opens nothing new.
 fn disabled() -> Reason {
-    Reason::new("number_disabled", "this point of contact has ended and the customer has no open room; apply it again and replay")
+    Reason::new(
+        "number_disabled",
+        "this point of contact has ended and the customer has no open room; apply it again and replay",
+    )
 }

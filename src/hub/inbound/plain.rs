@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use deadpool_postgres::Transaction;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Arrival, Conversation, Kind, Recorded, Fate, disabled};
-use crate::failure::Failure;
+use super::{Arrival, Conversation, Fate, Kind, Recorded, disabled};
 use crate::facts::envelope::Publication;
 use crate::facts::ids::{ContactId, FactId, RoomId};
+use crate::failure::Failure;
 use crate::hub::contact::{self, Contact};
 use crate::hub::entry::{self, Entry};
 use crate::hub::room::{self, Ends, Room};
@@ -102,7 +102,9 @@ fn say(now: Timestamp, arrival: &Arrival, entry: &Entry, queued: &[Contact], con
     let mut said = Vec::new();
     let expiry = conversation.expiry.as_ref().filter(|(cause, _)| *cause == arrival.id);
     said.extend(expiry.iter().flat_map(|(_, said)| said.clone()));
-    said.extend(conversation.room.as_ref().filter(|r| r.caused_by == arrival.id).map(|r| room::say_opened(r, "inbound")));
+    said.extend(
+        conversation.room.as_ref().filter(|r| r.caused_by == arrival.id).map(|r| room::say_opened(r, "inbound")),
+    );
     said.push(entry::say(entry, &arrival.ends));
     said.extend(queued.iter().filter(|c| c.caused_by == arrival.id).map(|c| contact::say_queued(now, c)));
     let said: Vec<Publication> = said.into_iter().map(|p| p.traced(arrival.traceparent.as_deref())).collect();
@@ -110,7 +112,10 @@ fn say(now: Timestamp, arrival: &Arrival, entry: &Entry, queued: &[Contact], con
 }
 
 /// What plain texts said when they were recorded, from their rows: for repeats.
-pub(crate) async fn say_again(tx: &Transaction<'_>, ids: &[FactId]) -> Result<HashMap<FactId, Vec<Publication>>, Failure> {
+pub(crate) async fn say_again(
+    tx: &Transaction<'_>,
+    ids: &[FactId],
+) -> Result<HashMap<FactId, Vec<Publication>>, Failure> {
     let entries = entry::of_causes(tx, ids).await?;
     let rooms: Vec<RoomId> = entries.iter().map(|(e, _)| e.room_id).collect();
     let rooms = room::of_ids(tx, &rooms).await?;
@@ -120,7 +125,9 @@ pub(crate) async fn say_again(tx: &Transaction<'_>, ids: &[FactId]) -> Result<Ha
         let list = said.entry(entry.caused_by).or_default();
         list.extend(rooms.iter().filter(|r| r.caused_by == entry.caused_by).map(|r| room::say_opened(r, "inbound")));
         list.push(entry::say(entry, ends));
-        list.extend(contacts.iter().filter(|c| c.caused_by == entry.caused_by).map(|c| contact::say_queued(entry.at, c)));
+        list.extend(
+            contacts.iter().filter(|c| c.caused_by == entry.caused_by).map(|c| contact::say_queued(entry.at, c)),
+        );
     }
     Ok(said)
 }

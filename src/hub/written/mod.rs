@@ -8,11 +8,11 @@ use crate::facts::ids::{EntryId, FactId, SmsId};
 use crate::facts::said::{Author, Direction};
 use crate::tenant::point_of_contact::PointOfContact;
 
+use super::contact::Contact;
 use super::entry::{self, Entry};
 use super::outbound::Outbound;
 use super::room::Room;
 use super::session::{self, Session};
-use super::contact::Contact;
 use jiff::Timestamp;
 use serde_json::Value;
 

@@ -6,10 +6,10 @@ use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
 use super::Line;
-use crate::failure::Failure;
 use crate::facts::envelope::Publication;
 use crate::facts::ids::{ContactId, FactId, RoomId, SessionId, Slug};
 use crate::facts::said::OfferOutcome;
+use crate::failure::Failure;
 use crate::hub::contact::{self, Contact};
 use crate::hub::inbound::expiry;
 use crate::hub::offer::{self, Over};

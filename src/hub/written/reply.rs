@@ -7,9 +7,9 @@ use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
 use super::Line;
-use crate::failure::Failure;
 use crate::facts::envelope::Publication;
 use crate::facts::ids::{FactId, RoomId, Slug};
+use crate::failure::Failure;
 use crate::hub::contact::{self, Contact};
 use crate::hub::entry::{self, Entry};
 use crate::hub::inbound::expiry;
@@ -64,7 +64,9 @@ pub async fn post(tx: &Transaction<'_>, now: Timestamp, replies: &[Reply<'_>]) -
             continue;
         }
         let Rooms { rooms, sessions, contacts, points, .. } = &mut rooms;
-        let (Some(room), Some(contact)) = (rooms.get_mut(&reply.room_id), contacts.get(&reply.room_id)) else { continue };
+        let (Some(room), Some(contact)) = (rooms.get_mut(&reply.room_id), contacts.get(&reply.room_id)) else {
+            continue;
+        };
         let point = points.get(&(room.ends.tenant.clone(), room.point_of_contact.clone()));
         let (entry, text) = reply.line.entry(now, room, contact, sessions.get(&reply.room_id), point);
         let mut said = vec![entry::say(&entry, &room.ends)];
@@ -105,7 +107,10 @@ fn why_not(
     if expired.contains_key(&reply.room_id) || session.is_some_and(|s| s.deadline_at <= now) {
         return Some(Refusal::SessionExpired);
     }
-    let is_mine = rooms.contacts.get(&reply.room_id).is_some_and(|c| c.state == "active" && c.agent.as_ref() == Some(reply.line.agent));
+    let is_mine = rooms
+        .contacts
+        .get(&reply.room_id)
+        .is_some_and(|c| c.state == "active" && c.agent.as_ref() == Some(reply.line.agent));
     if !is_mine {
         return Some(Refusal::NotAMember);
     }

@@ -34,13 +34,13 @@ async fn killed_workers_send_no_text_twice_and_lose_none() {
     let slow = json!({"delay_ms": 5, "receipts": {"delay_ms": 50, "spread_ms": 100, "early": 0.1, "duplicated": 0.1}});
     stack.http.put(format!("{}/faults", stack.simulator_url)).json(&slow).send().await.unwrap();
 
-    let texts: Vec<Requested> = (1..=EACH).flat_map(|seq| (1..=ROOMS).map(move |room| Requested::new(room, seq))).collect();
+    let texts: Vec<Requested> =
+        (1..=EACH).flat_map(|seq| (1..=ROOMS).map(move |room| Requested::new(room, seq))).collect();
     Requested::write_all(&stack.database.pool, &texts).await;
-    let publications: Vec<Publication> = texts.iter().map(|text| Publication::of(&text.fact(0), text.scope())).collect();
-    let mut workers = [
-        stack.start(&["send_sms", "record_receipt"]).await,
-        stack.start(&["send_sms", "record_receipt"]).await,
-    ];
+    let publications: Vec<Publication> =
+        texts.iter().map(|text| Publication::of(&text.fact(0), text.scope())).collect();
+    let mut workers =
+        [stack.start(&["send_sms", "record_receipt"]).await, stack.start(&["send_sms", "record_receipt"]).await];
     stack.publisher().await.say(&publications).await.unwrap();
 
     let total = i64::from(ROOMS) * i64::from(EACH);

@@ -93,7 +93,8 @@ pub async fn ensure_roles(config: &Config, link: &Link) -> anyhow::Result<Option
     if queue.is_ok_and(|queue| queue.consumer_count() > 0) {
         return Ok(None);
     }
-    let pool = db::pool(config.database(), "texthub bench roles", config.database_pool).map_err(|e| anyhow::anyhow!("{e}"))?;
+    let pool =
+        db::pool(config.database(), "texthub bench roles", config.database_pool).map_err(|e| anyhow::anyhow!("{e}"))?;
     let roles = crate::roles(config);
     let (stop, readiness) = (CancellationToken::new(), Readiness::default());
     let process = Process {

@@ -52,7 +52,13 @@ pub async fn paced(per_second: f64, span: Duration, mut each: impl FnMut(usize))
 }
 
 /// Measures.
-pub async fn measure(link: &Link, ground: &Ground, texts: &[String], per_second: f64, span: Duration) -> anyhow::Result<Found> {
+pub async fn measure(
+    link: &Link,
+    ground: &Ground,
+    texts: &[String],
+    per_second: f64,
+    span: Duration,
+) -> anyhow::Result<Found> {
     let number: String = ground.number.chars().filter(char::is_ascii_digit).collect();
     let _ = number;
     let keys = [format!("offer.made.{}", ground.tenant), "entry.appended.#".to_owned()];

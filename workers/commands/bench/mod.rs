@@ -66,10 +66,14 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     let (mut rates, mut raws, mut ratios) = (vec![], vec![], vec![]);
     for round in 1..=asked.rounds {
         let ground = ground::Ground::prepare(&pool, asked.customers.div_ceil(12).max(1)).await?;
-        let (rate, publications) = throughput::measure(&link, &pool, &ground, &texts, asked.count, asked.customers).await?;
+        let (rate, publications) =
+            throughput::measure(&link, &pool, &ground, &texts, asked.count, asked.customers).await?;
         let raw = raw::throughput(&link, &pool, &texts, asked.count, asked.customers, publications).await?;
         ground.end(&pool).await?;
-        say(&format!("round {round}: inbound {rate:.0}/s, raw {raw:.0}/s ({publications:.2} publications a text), ratio {:.2}", rate / raw));
+        say(&format!(
+            "round {round}: inbound {rate:.0}/s, raw {raw:.0}/s ({publications:.2} publications a text), ratio {:.2}",
+            rate / raw
+        ));
         rates.push(rate);
         raws.push(raw);
         ratios.push(rate / raw);
@@ -88,7 +92,12 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     say(&format!("at {per_second:.0} texts/s, every one of a new customer:"));
     say(&format!("  publish to recorded: p50 {:.1} ms, p99 {:.1} ms", found.recorded.0, found.recorded.1));
     say(&format!("  publish to offer:    p50 {:.1} ms, p99 {:.1} ms", found.offer.0, found.offer.1));
-    say(&format!("  two raw hops:        p50 {:.1} ms, p99 {:.1} ms; offer p99 is {:.2} of that", hops.0, hops.1, found.offer.1 / hops.1));
+    say(&format!(
+        "  two raw hops:        p50 {:.1} ms, p99 {:.1} ms; offer p99 is {:.2} of that",
+        hops.0,
+        hops.1,
+        found.offer.1 / hops.1
+    ));
     if asked.json {
         let report = json!({
             "inbound": {"rate": rate.round(), "raw": raw.round(), "ratio": hundredths(ratio)},
@@ -131,7 +140,17 @@ fn median(values: &mut [f64]) -> f64 {
 /// p50 and p99 of some milliseconds.
 fn percentiles(mut values: Vec<f64>) -> (f64, f64) {
     values.sort_by(f64::total_cmp);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index")]
-    let at = |q: f64| values.get(((values.len() as f64 * q) as usize).min(values.len().saturating_sub(1))).copied().unwrap_or(f64::NAN);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index"
+    )]
+    let at = |q: f64| {
+        values
+            .get(((values.len() as f64 * q) as usize).min(values.len().saturating_sub(1)))
+            .copied()
+            .unwrap_or(f64::NAN)
+    };
     (at(0.5), at(0.99))
 }

@@ -71,7 +71,9 @@ pub async fn throughput(
             .await?;
         let worker = Worker { pool: pool.clone(), publisher, channel, done: Arc::clone(&done), publications };
         let stop = stop.clone();
-        workers.spawn(async move { tokio::select! { () = stop.cancelled() => Ok(()), done = worker.run(consumer) => done } });
+        workers.spawn(async move {
+            tokio::select! { () = stop.cancelled() => Ok(()), done = worker.run(consumer) => done }
+        });
     }
     let publisher = Publisher::open(link).await?;
     let (stopwatch, ground) = (Stopwatch::start(), somebody());
@@ -191,12 +193,20 @@ pub async fn two_hops(link: &Link, texts: &[String], per_second: f64, span: Dura
     let (hop, key, stopped) = (Publisher::open(link).await?, second.clone(), stop.clone());
     let hopping = tokio::spawn(async move {
         loop {
-            let Some(Ok(delivery)) = (tokio::select! { () = stopped.cancelled() => None, next = first.next() => next }) else { return };
+            let Some(Ok(delivery)) = (tokio::select! { () = stopped.cancelled() => None, next = first.next() => next })
+            else {
+                return;
+            };
             let mut batch = vec![delivery];
             while let Some(Some(Ok(delivery))) = first.next().now_or_never() {
                 batch.push(delivery);
             }
-            let wires = batch.iter().map(|d| Wire { exchange: "", key: key.clone(), body: d.data.clone(), properties: d.properties.clone() });
+            let wires = batch.iter().map(|d| Wire {
+                exchange: "",
+                key: key.clone(),
+                body: d.data.clone(),
+                properties: d.properties.clone(),
+            });
             if hop.send(wires.collect()).await.is_err() {
                 return;
             }

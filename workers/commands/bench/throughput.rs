@@ -62,7 +62,10 @@ pub async fn measure(
             if recorded >= i64::try_from(count)? {
                 return anyhow::Ok(stopwatch.elapsed());
             }
-            anyhow::ensure!(stopwatch.elapsed() < Duration::from_mins(5), "only {recorded} of {count} texts were recorded in five minutes");
+            anyhow::ensure!(
+                stopwatch.elapsed() < Duration::from_mins(5),
+                "only {recorded} of {count} texts were recorded in five minutes"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -83,7 +86,13 @@ pub async fn measure(
     Ok((count / took.as_secs_f64(), 1.0 + beside / count))
 }
 
-async fn publish(publisher: &Publisher, ground: &Ground, texts: &[String], count: usize, customers: usize) -> Result<(), Lost> {
+async fn publish(
+    publisher: &Publisher,
+    ground: &Ground,
+    texts: &[String],
+    count: usize,
+    customers: usize,
+) -> Result<(), Lost> {
     let mut under_way = Vec::new();
     for from in (0..count).step_by(GO) {
         let wires: Vec<Wire> =

@@ -69,7 +69,9 @@ async fn hear(stage: Arc<Stage>, held: Arc<Mutex<HashMap<String, Held>>>, fact: 
             }
             reply(&stage, &held, &text("room_id"), "first").await
         }
-        "entry.appended" if body["author"] == "customer" => reply(&stage, &held, &text("room_id"), &text("entry_id")).await,
+        "entry.appended" if body["author"] == "customer" => {
+            reply(&stage, &held, &text("room_id"), &text("entry_id")).await
+        }
         // whoever missed too many offers comes back after a while
         "agent.changed" if body["state"] == "unavailable" => {
             stage.pause(5.0, 15.0).await;

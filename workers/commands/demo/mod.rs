@@ -55,7 +55,9 @@ impl Stage {
             .with_message_id(id.to_string().into())
             .with_type(format!("{fact}.v1").into());
         let key = if scope.is_empty() { fact.to_owned() } else { format!("{fact}.{scope}") };
-        self.publisher.send(vec![Wire { exchange: topology::FRONT, key, body: body.to_string().into_bytes(), properties }]).await
+        self.publisher
+            .send(vec![Wire { exchange: topology::FRONT, key, body: body.to_string().into_bytes(), properties }])
+            .await
     }
 
     /// A pause as people make them, in seconds; ends early at the stop.
@@ -101,7 +103,8 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     let publisher = Publisher::open(&link).await?;
     let stop = CancellationToken::new();
     end_at(&stop, asked.seconds);
-    let stage = Arc::new(Stage { tenant: asked.tenant.clone(), publisher, link, texts: texts(asked)?, stop: stop.clone() });
+    let stage =
+        Arc::new(Stage { tenant: asked.tenant.clone(), publisher, link, texts: texts(asked)?, stop: stop.clone() });
     agents::enter(&stage, &names).await?;
     let playing = tokio::spawn(customers::play(Arc::clone(&stage), points, asked.pace));
     let shown = super::watch::show(&pool, Some(&asked.tenant), &stop).await;

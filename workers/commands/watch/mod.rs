@@ -46,7 +46,11 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
 }
 
 /// Shows the state until stopped: on a terminal as a screen, else as lines.
-pub async fn show(pool: &deadpool_postgres::Pool, tenant: Option<&str>, stop: &CancellationToken) -> anyhow::Result<()> {
+pub async fn show(
+    pool: &deadpool_postgres::Pool,
+    tenant: Option<&str>,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
     if !std::io::stdout().is_terminal() {
         return lines(pool, tenant, stop).await;
     }
@@ -95,7 +99,16 @@ async fn lines(pool: &deadpool_postgres::Pool, tenant: Option<&str>, stop: &Canc
         let working = r.agents.iter().map(|a| i64::from(a.slots_used)).sum::<i64>();
         println!(
             "rooms open {} · waiting {} · offered {} · active {} · wrap-up {} · slots {} · texts in a minute: in {} out {} · closed in an hour {} · dead {}",
-            r.rooms_open, r.waiting, r.offered, r.active, r.wrap_up, working, r.texts_in, r.texts_out, r.rooms_closed, r.dead
+            r.rooms_open,
+            r.waiting,
+            r.offered,
+            r.active,
+            r.wrap_up,
+            working,
+            r.texts_in,
+            r.texts_out,
+            r.rooms_closed,
+            r.dead
         );
         tokio::select! {
             () = stop.cancelled() => return Ok(()),

@@ -52,7 +52,11 @@ fn counts(reading: &Reading) -> Paragraph<'static> {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a span of seconds")]
 fn clock(seconds: f64) -> String {
     let s = seconds as u64;
-    if s >= 3600 { format!("{}:{:02}:{:02}", s / 3600, s % 3600 / 60, s % 60) } else { format!("{}:{:02}", s / 60, s % 60) }
+    if s >= 3600 {
+        format!("{}:{:02}:{:02}", s / 3600, s % 3600 / 60, s % 60)
+    } else {
+        format!("{}:{:02}", s / 60, s % 60)
+    }
 }
 
 fn agents(reading: &Reading) -> Table<'static> {
@@ -63,7 +67,8 @@ fn agents(reading: &Reading) -> Table<'static> {
             _ => Color::DarkGray,
         };
         let state = agent.code.as_ref().map_or(agent.state.clone(), |code| format!("{} ({code})", agent.state));
-        Row::new([agent.agent.clone(), state, gauge(agent), format!("{} sms {} chat", agent.sms, agent.chat)]).style(Style::new().fg(colour))
+        Row::new([agent.agent.clone(), state, gauge(agent), format!("{} sms {} chat", agent.sms, agent.chat)])
+            .style(Style::new().fg(colour))
     });
     let widths = [Constraint::Min(12), Constraint::Length(14), Constraint::Length(18), Constraint::Length(13)];
     Table::new(rows, widths)
@@ -80,7 +85,8 @@ fn gauge(agent: &Agent) -> String {
 fn rooms(reading: &Reading) -> Table<'static> {
     let rows = reading.rooms.iter().map(|room| {
         let waited = clock(reading.at.duration_since(room.since).as_secs_f64().max(0.0));
-        let left = room.deadline_at.map_or("–".to_owned(), |at| clock(at.duration_since(reading.at).as_secs_f64().max(0.0)));
+        let left =
+            room.deadline_at.map_or("–".to_owned(), |at| clock(at.duration_since(reading.at).as_secs_f64().max(0.0)));
         let colour = match room.state.as_str() {
             "queued" => Color::Red,
             "offered" => Color::Yellow,

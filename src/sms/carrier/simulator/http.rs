@@ -98,7 +98,8 @@ pub async fn start(settings: Settings, outbox: mpsc::Sender<Said>, stop: Cancell
         .route("/healthz", get(|| async { "ok" }))
         .with_state(Arc::clone(&state));
     let done = tokio::spawn(async move {
-        let listening = axum::serve(Lines(listener, stop.clone()), router.into_make_service_with_connect_info::<Scissors>());
+        let listening =
+            axum::serve(Lines(listener, stop.clone()), router.into_make_service_with_connect_info::<Scissors>());
         tokio::select! {
             () = send(state, outbox, stop.clone()) => {}
             ended = listening => if let Err(error) = ended { tracing::error!(%error, "the simulator stopped listening") },
