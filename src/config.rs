@@ -57,8 +57,16 @@ impl Config {
     ///
     /// # Errors
     /// Every mistake, one a line.
+    #[expect(clippy::disallowed_methods, reason = "the one place")]
     pub fn read() -> Result<Self, String> {
         Self::from(&|name| std::env::var(name).ok(), &|path| std::fs::read_to_string(path).map_err(|e| e.to_string()))
+    }
+
+    /// What the environment says under a name; an empty text says nothing.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place")]
+    pub fn given(name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
     }
 
     /// From settings in hand instead of the environment.

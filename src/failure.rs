@@ -27,7 +27,8 @@ impl From<Reason> for Failure {
 impl From<tokio_postgres::Error> for Failure {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(db) = error.as_db_error() else {
-            return if error.is_closed() || std::error::Error::source(&error).is_some_and(|s| s.is::<std::io::Error>()) {
+            let source = std::error::Error::source(&error);
+            return if error.is_closed() || source.is_some_and(<dyn std::error::Error>::is::<std::io::Error>) {
                 Self::Away(error.to_string())
             } else {
                 // a value of ours that the driver could not convert

@@ -1,5 +1,6 @@
 //! Our retry policy: exponential with jitter, tries counted by the caller. The only file that names `backoff`, which is
 //! given but unmaintained (RUSTSEC-2025-0012); its own give-up by elapsed time is off.
+#![expect(clippy::disallowed_types, reason = "the one place")]
 
 use std::time::Duration;
 

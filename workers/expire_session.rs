@@ -55,11 +55,9 @@ impl Worker for ExpireSession {
             };
             if session.timer_gen == due.generation + 1 && message.is_redelivered {
                 said.insert(message.id, vec![session::arm(ctx.now, session)]);
-            } else if session.timer_gen != due.generation {
-                continue;
-            } else if session.deadline_at <= ctx.now {
+            } else if session.timer_gen == due.generation && session.deadline_at <= ctx.now {
                 past.extend(live.remove(&due.session_id).map(|session| (message, session)));
-            } else {
+            } else if session.timer_gen == due.generation {
                 session.timer_gen += 1;
                 armed.push((session.id, session.timer_gen, session.deadline_at));
                 said.insert(message.id, vec![session::arm(ctx.now, session)]);

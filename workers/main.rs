@@ -87,6 +87,8 @@ fn role_names(config: &Config) -> Vec<&'static str> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // reqwest takes the process' provider of cryptography; there can be but one
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match Arguments::parse().command {
         Command::Run { roles } => commands::run::run(&roles).await,
         Command::Migrate => commands::setup::migrate().await,

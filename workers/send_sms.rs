@@ -29,9 +29,12 @@ heard! {
 /// The worker. It remembers connections and pauses of carriers, nothing that matters.
 pub struct SendSms {
     simulator_url: String,
-    connections: Mutex<HashMap<Slug, (String, Option<String>, Connection)>>,
+    connections: Mutex<HashMap<Slug, Known>>,
     pauses: Pauses,
 }
+
+/// Kind, address and connection of a carrier.
+type Known = (String, Option<String>, Connection);
 
 /// A claimed text.
 pub struct Job {
@@ -173,7 +176,7 @@ impl SendSms {
                         usable.insert(slug, connection);
                     }
                     Err(error) => {
-                        tracing::error!(carrier = %slug, error, "texts wait for a carrier that cannot be used")
+                        tracing::error!(carrier = %slug, error, "texts wait for a carrier that cannot be used");
                     }
                 },
             }

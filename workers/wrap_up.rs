@@ -1,4 +1,4 @@
-//! contact.ended, wrap_up.finished, wrap_up.due, contact.due → the room is closed, after-contact work begins or ends,
+//! `contact.ended`, `wrap_up.finished`, `wrap_up.due`, `contact.due` → the room is closed, after-contact work begins or ends,
 //! the slot is freed. Exactly one contact each time, and the transcript needs no step.
 
 use deadpool_postgres::Transaction;

@@ -81,10 +81,10 @@ pub fn digest(body: &[u8]) -> Vec<u8> {
         }
     }
     let canonical = serde_json::from_slice::<Value>(body).map(|mut value| {
-        if let Value::Object(fields) = &mut value {
-            if fields.contains_key("cause_id") {
-                fields.remove("at");
-            }
+        if let Value::Object(fields) = &mut value
+            && fields.contains_key("cause_id")
+        {
+            fields.remove("at");
         }
         sorted(value).to_string().into_bytes()
     });

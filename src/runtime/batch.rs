@@ -110,7 +110,7 @@ impl<H: Handler> Runner<H> {
     pub async fn handle(&self, deliveries: Vec<Delivery>) -> Result<(), Lost> {
         let stopwatch = Stopwatch::start();
         let count = deliveries.len();
-        let mut taken = self.take(deliveries);
+        let mut taken = Self::take(deliveries);
         let mut outcomes: Vec<Option<Outcome>> = taken.iter().map(|_| None).collect();
         let mut fresh: Vec<usize> = Vec::new();
         for index in 0..taken.len() {
@@ -125,16 +125,17 @@ impl<H: Handler> Runner<H> {
             }
         }
         self.settle(&mut taken, &fresh, &mut outcomes).await?;
-        let wires = self.wires(&mut taken, outcomes, stopwatch.elapsed());
+        let wires = Self::wires(&mut taken, outcomes, stopwatch.elapsed());
         faults::here(H::NAME, "before_publish");
         self.publisher.send(wires).await?;
         faults::here(H::NAME, "after_publish");
-        metrics::histogram!("texthub_batch_size", "worker" => H::NAME).record(count as f64);
+        metrics::histogram!("texthub_batch_size", "worker" => H::NAME)
+            .record(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
         metrics::histogram!("texthub_batch_seconds", "worker" => H::NAME).record(stopwatch.elapsed().as_secs_f64());
         Ok(())
     }
 
-    fn take(&self, deliveries: Vec<Delivery>) -> Vec<Taken<H::Fact>> {
+    fn take(deliveries: Vec<Delivery>) -> Vec<Taken<H::Fact>> {
         let now = clock::near();
         let mut first: HashMap<FactId, Vec<u8>> = HashMap::with_capacity(deliveries.len());
         deliveries
@@ -238,7 +239,7 @@ impl<H: Handler> Runner<H> {
         }
     }
 
-    fn wires(&self, taken: &mut [Taken<H::Fact>], outcomes: Vec<Option<Outcome>>, elapsed: Duration) -> Vec<Wire> {
+    fn wires(taken: &mut [Taken<H::Fact>], outcomes: Vec<Option<Outcome>>, elapsed: Duration) -> Vec<Wire> {
         let now = clock::near();
         let mut wires = Vec::with_capacity(taken.len() * 2);
         for (taken, outcome) in taken.iter_mut().zip(outcomes) {

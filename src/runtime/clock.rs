@@ -12,6 +12,7 @@ static AHEAD_US: AtomicI64 = AtomicI64::new(0);
 
 /// This machine's wall clock, for what stands outside the hub: simulated phones and carriers, logs.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place")]
 pub fn wall() -> Timestamp {
     Timestamp::now()
 }
@@ -31,6 +32,7 @@ pub fn near() -> Timestamp {
 
 /// A new time-ordered id.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place")]
 pub fn new_id() -> Uuid {
     Uuid::now_v7()
 }

@@ -195,10 +195,10 @@ mod tests {
 
     #[test]
     fn consent_withdrawn_stops_all_but_the_confirmation() {
-        let mut a = sms(1, 9, 1, SmsStatus::Requested);
         fn out(sms: &Sms) -> Asked<'_> {
             Asked { is_opted_out: true, ..asked(sms) }
         }
+        let mut a = sms(1, 9, 1, SmsStatus::Requested);
         assert_eq!(decide(at(0), &[out(&a)], &unsent(&[&a])), [Turn::OptedOut]);
         a.is_confirmation = true;
         assert_eq!(decide(at(0), &[out(&a)], &unsent(&[&a])), [Turn::Send]);

@@ -1,4 +1,5 @@
 //! Journeys: whole stories through real servers, a folder per area.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "tests")]
 
 mod sms;
 mod support;

@@ -133,18 +133,17 @@ async fn a_batch_its_messages_alone_and_each_doubled_come_to_the_same() {
             unanswered(&texts[4]),
         ];
         let mut outcomes = Vec::new();
-        match way {
-            "batch" => outcomes = run(pool, at(5), &batch).await,
-            _ => {
-                for message in &batch {
-                    outcomes.extend(run(pool, at(5), std::slice::from_ref(message)).await);
-                    if way == "doubled" {
-                        let again = run(pool, at(6), std::slice::from_ref(message)).await;
-                        assert_eq!(bodies(&again), bodies(&outcomes[outcomes.len() - 1..]), "a repeat says the same");
-                    }
+        if way == "batch" {
+            outcomes = run(pool, at(5), &batch).await;
+        } else {
+            for message in &batch {
+                outcomes.extend(run(pool, at(5), std::slice::from_ref(message)).await);
+                if way == "doubled" {
+                    let again = run(pool, at(6), std::slice::from_ref(message)).await;
+                    assert_eq!(bodies(&again), bodies(&outcomes[outcomes.len() - 1..]), "a repeat says the same");
                 }
-                assert_eq!(said(&run(pool, at(9), &batch).await), said(&outcomes), "all of it once more");
             }
+            assert_eq!(said(&run(pool, at(9), &batch).await), said(&outcomes), "all of it once more");
         }
         seen.push((rows(pool).await, said(&outcomes)));
     }

@@ -13,7 +13,6 @@ use texthub::hub::consent::{ConsentKind, Noted};
 use texthub::sms::carrier::simulator::{Running, Said, Settings, start};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::*;
 use crate::support::database::Database;
@@ -38,7 +37,7 @@ impl Drop for Bench {
 
 impl Bench {
     async fn new() -> Self {
-        let folder = std::env::temp_dir().join(format!("texthub-send-sms-{}", Uuid::new_v4()));
+        let folder = std::env::temp_dir().join(format!("texthub-send-sms-{}", texthub::runtime::clock::new_id()));
         let (outbox, said) = mpsc::channel(1024);
         let stop = CancellationToken::new();
         let settings = Settings { listen: "127.0.0.1:0".parse().unwrap(), folder };
@@ -108,7 +107,7 @@ impl Bench {
             customer_number: &text.customer,
             kind: ConsentKind::OptOut,
             keyword: "STOP",
-            caused_by: FactId(Uuid::new_v4()),
+            caused_by: FactId(texthub::runtime::clock::new_id()),
         };
         assert_eq!(consent::note(&tx, at(0), &[noted]).await.unwrap(), [true]);
         tx.commit().await.unwrap();
@@ -164,19 +163,18 @@ async fn a_batch_its_messages_alone_and_each_doubled_come_to_the_same() {
         bench.opt_out(&texts[4]).await;
         bench.faults(json!({"refused_numbers": [texts[3].customer]})).await;
         let batch: Vec<Message<ToSend>> = texts.iter().map(|text| asks(text, 0)).collect();
-        let outcomes = match way {
-            "batch" => bench.run(at(1), &batch).await,
-            _ => {
-                let mut outcomes = Vec::new();
-                for message in &batch {
-                    outcomes.extend(bench.run(at(1), std::slice::from_ref(message)).await);
-                    if way == "doubled" {
-                        let again = bench.run(at(2), std::slice::from_ref(message)).await;
-                        assert_eq!(again.last(), outcomes.last(), "a repeat says the same");
-                    }
+        let outcomes = if way == "batch" {
+            bench.run(at(1), &batch).await
+        } else {
+            let mut outcomes = Vec::new();
+            for message in &batch {
+                outcomes.extend(bench.run(at(1), std::slice::from_ref(message)).await);
+                if way == "doubled" {
+                    let again = bench.run(at(2), std::slice::from_ref(message)).await;
+                    assert_eq!(again.last(), outcomes.last(), "a repeat says the same");
                 }
-                outcomes
             }
+            outcomes
         };
         assert_eq!(bench.record().await, texts[..3].iter().map(|t| t.sms_id).collect::<Vec<_>>(), "{way}");
         let facts: Vec<(String, FactId)> =

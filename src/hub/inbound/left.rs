@@ -15,15 +15,16 @@ pub(super) async fn record(
     conversation: &mut Conversation,
 ) -> Result<Fate, Failure> {
     let mut said = conversation.expiry.take().map(|(_, said)| said).unwrap_or_default();
-    if conversation.room.is_some() && !arrival.text.is_empty() {
-        if let Some(mut last) = conversation.entry(now, arrival) {
-            last.deadline_at = None;
-            if let Some(room) = &conversation.room {
-                room::advance(tx, &[(room.id, room.next_seq)]).await?;
-            }
-            entry::append(tx, &[&last]).await?;
-            said.push(entry::say(&last, &arrival.ends));
+    if conversation.room.is_some()
+        && !arrival.text.is_empty()
+        && let Some(mut last) = conversation.entry(now, arrival)
+    {
+        last.deadline_at = None;
+        if let Some(room) = &conversation.room {
+            room::advance(tx, &[(room.id, room.next_seq)]).await?;
         }
+        entry::append(tx, &[&last]).await?;
+        said.push(entry::say(&last, &arrival.ends));
     }
     if let Some(contact) = &conversation.contact {
         let ending = Ending {

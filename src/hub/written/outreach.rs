@@ -132,14 +132,7 @@ async fn into_room(
         Some(("active" | "offered" | "parked", _)) => return Ok(Posted::Refused(Refusal::HeldByOther, said)),
         _ => {
             let wanted = [(ask.tenant.clone(), agent.clone(), 1)];
-            let answer = slot::reserve(tx, now, Asks::LoggedIn, &wanted).await?.pop();
-            let why = match answer {
-                Some(Reservation::Reserved) => None,
-                Some(Reservation::NotThere) => Some(Refusal::LoggedOut),
-                Some(Reservation::NoFreeSlot) => Some(Refusal::NoFreeSlot),
-                Some(Reservation::UnknownAgent) | None => Some(Refusal::UnknownAgent),
-            };
-            if let Some(why) = why {
+            if let Some(why) = refusal(slot::reserve(tx, now, Asks::LoggedIn, &wanted).await?.pop()) {
                 return Ok(Posted::Refused(why, said));
             }
         }
@@ -172,6 +165,15 @@ async fn into_room(
     said.push(entry::say(&line, &room.ends));
     said.extend(text.iter().map(|text| outbound::say(now, text)));
     Ok(Posted::Done(said))
+}
+
+fn refusal(answer: Option<Reservation>) -> Option<Refusal> {
+    match answer {
+        Some(Reservation::Reserved) => None,
+        Some(Reservation::NotThere) => Some(Refusal::LoggedOut),
+        Some(Reservation::NoFreeSlot) => Some(Refusal::NoFreeSlot),
+        Some(Reservation::UnknownAgent) | None => Some(Refusal::UnknownAgent),
+    }
 }
 
 /// Whoever texts a customer that is just offered to them has accepted; the slot is held by the offer already.

@@ -78,7 +78,9 @@ async fn template() -> String {
         files.insert(path.clone(), std::fs::read(path).unwrap());
     }
     let mut hash = Sha256::new();
-    files.values().for_each(|text| hash.update(text));
+    for text in files.values() {
+        hash.update(text);
+    }
     let name = format!("texthub_template_{:x}", u64::from_be_bytes(hash.finalize()[..8].try_into().unwrap()));
     let client = connect(&server()).await;
     client.execute("select pg_advisory_lock($1)", &[&MAKING]).await.unwrap();

@@ -65,7 +65,7 @@ impl Stack {
     pub fn spawn(&self, roles: &[&str]) -> Process {
         let port = free_port();
         let log = self.folder.join(format!("{}-{port}.log", roles.join("-")));
-        let child = Command::new(option_env!("CARGO_BIN_EXE_texthub").expect("built by cargo for journeys"))
+        let child = Command::new(program())
             .arg("run")
             .args(roles)
             .env("TEXTHUB_DATABASE_URL", &self.database.url)
@@ -124,6 +124,12 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// The binary that cargo built for the journeys; worker tests stand within it and start no other.
+fn program() -> &'static str {
+    let Some(program) = option_env!("CARGO_BIN_EXE_texthub") else { panic!("only journeys start processes") };
+    program
 }
 
 /// Awaits that something holds, looking again and again.

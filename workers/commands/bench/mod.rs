@@ -84,11 +84,10 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     let contacts = per_second * span.as_secs_f64();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive count")]
     let agents = (contacts / 12.0).ceil() as usize + 10;
-    let hops_before = raw::two_hops(&link, &texts, per_second, span).await?;
+    let hops = raw::two_hops(&link, &texts, per_second, span).await?;
     let ground = ground::Ground::prepare(&pool, agents).await?;
     let found = latency::measure(&link, &ground, &texts, per_second, span).await?;
     ground.end(&pool).await?;
-    let hops = hops_before;
     say(&format!("at {per_second:.0} texts/s, every one of a new customer:"));
     say(&format!("  publish to recorded: p50 {:.1} ms, p99 {:.1} ms", found.recorded.0, found.recorded.1));
     say(&format!("  publish to offer:    p50 {:.1} ms, p99 {:.1} ms", found.offer.0, found.offer.1));
@@ -99,13 +98,10 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
         found.offer.1 / hops.1
     ));
     if asked.json {
-        let report = json!({
-            "inbound": {"rate": rate.round(), "raw": raw.round(), "ratio": hundredths(ratio)},
-            "recorded_ms": {"p50": hundredths(found.recorded.0), "p99": hundredths(found.recorded.1)},
-            "offer_ms": {"p50": hundredths(found.offer.0), "p99": hundredths(found.offer.1)},
-            "raw_hops_ms": {"p50": hundredths(hops.0), "p99": hundredths(hops.1)},
-            "latency_rate": per_second.round(),
-        });
+        let inbound = json!({"rate": rate.round(), "raw": raw.round(), "ratio": hundredths(ratio)});
+        let (recorded_ms, offer_ms, raw_hops_ms) = (pair(found.recorded), pair(found.offer), pair(hops));
+        let report = json!({"inbound": inbound, "recorded_ms": recorded_ms, "offer_ms": offer_ms,
+            "raw_hops_ms": raw_hops_ms, "latency_rate": per_second.round()});
         println!("{report:#}");
     }
     if let Some(roles) = roles {
@@ -113,6 +109,10 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     }
     link.close().await;
     Ok(())
+}
+
+fn pair((p50, p99): (f64, f64)) -> serde_json::Value {
+    json!({"p50": hundredths(p50), "p99": hundredths(p99)})
 }
 
 fn hundredths(value: f64) -> f64 {

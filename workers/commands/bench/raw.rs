@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use deadpool_postgres::Pool;
 use futures_util::{FutureExt, StreamExt};
+use lapin::Consumer;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
@@ -172,6 +173,31 @@ impl Worker {
     }
 }
 
+/// From one queue to the next, as much at a time as is there, until stopped.
+async fn pass_on(from: &mut Consumer, hop: &Publisher, key: &str, stop: &CancellationToken) {
+    loop {
+        let Some(Ok(delivery)) = (tokio::select! { () = stop.cancelled() => None, next = from.next() => next }) else {
+            return;
+        };
+        let mut batch = vec![delivery];
+        while let Some(Some(Ok(delivery))) = from.next().now_or_never() {
+            batch.push(delivery);
+        }
+        let wires = batch.iter().map(|d| Wire {
+            exchange: "",
+            key: key.to_owned(),
+            body: d.data.clone(),
+            properties: d.properties.clone(),
+        });
+        if hop.send(wires.collect()).await.is_err() {
+            return;
+        }
+        if let Some(last) = batch.last() {
+            let _ = last.acker.ack(BasicAckOptions { multiple: true }).await;
+        }
+    }
+}
+
 /// Milliseconds (p50, p99) from publish over one queue and a confirmed publication to the next, at a steady rate.
 pub async fn two_hops(link: &Link, texts: &[String], per_second: f64, span: Duration) -> anyhow::Result<(f64, f64)> {
     let queue = format!("bench.hop.{}", clock::new_id().simple());
@@ -191,30 +217,7 @@ pub async fn two_hops(link: &Link, texts: &[String], per_second: f64, span: Dura
         .await?;
     let stop = CancellationToken::new();
     let (hop, key, stopped) = (Publisher::open(link).await?, second.clone(), stop.clone());
-    let hopping = tokio::spawn(async move {
-        loop {
-            let Some(Ok(delivery)) = (tokio::select! { () = stopped.cancelled() => None, next = first.next() => next })
-            else {
-                return;
-            };
-            let mut batch = vec![delivery];
-            while let Some(Some(Ok(delivery))) = first.next().now_or_never() {
-                batch.push(delivery);
-            }
-            let wires = batch.iter().map(|d| Wire {
-                exchange: "",
-                key: key.clone(),
-                body: d.data.clone(),
-                properties: d.properties.clone(),
-            });
-            if hop.send(wires.collect()).await.is_err() {
-                return;
-            }
-            if let Some(last) = batch.last() {
-                let _ = last.acker.ack(BasicAckOptions { multiple: true }).await;
-            }
-        }
-    });
+    let hopping = tokio::spawn(async move { pass_on(&mut first, &hop, &key, &stopped).await });
     let _listening = listen(link, topology::FRONT, &[]).await?;
     let (publisher, stopwatch, ground) = (Publisher::open(link).await?, Stopwatch::start(), somebody());
     let starts: Arc<std::sync::Mutex<std::collections::HashMap<String, f64>>> = Arc::default();

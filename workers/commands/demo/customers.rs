@@ -47,10 +47,10 @@ pub async fn play(stage: Arc<Stage>, points: Vec<Point>, pace: f64) {
         while let Some(Ok(delivery)) = heard.next().await {
             let Ok(body) = serde_json::from_slice::<Value>(&delivery.data) else { continue };
             let customer = delivery.routing_key.as_str().rsplit('-').next().unwrap_or_default().to_owned();
-            if body["direction"] == "outbound" {
-                if let Some(tell) = told.lock().ok().and_then(|waiting| waiting.get(&customer).cloned()) {
-                    let _ = tell.send(());
-                }
+            if body["direction"] == "outbound"
+                && let Some(tell) = told.lock().ok().and_then(|waiting| waiting.get(&customer).cloned())
+            {
+                let _ = tell.send(());
             }
         }
     });

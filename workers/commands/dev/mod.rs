@@ -53,6 +53,7 @@ enum What {
 }
 
 /// How the stack comes up.
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command")]
 #[derive(Args, Clone, Debug)]
 pub struct Up {
     /// Return when it is ready; `down` ends it.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
+use texthub::config::Config;
 use texthub::runtime::clock::Stopwatch;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
@@ -65,9 +66,8 @@ fn known(folder: &Folder) -> anyhow::Result<State> {
     if state.password.is_empty() {
         state.password = secret();
     }
-    let given = |name: &str| std::env::var(name).ok().filter(|url| !url.is_empty());
-    state.given_database_url = given("TEXTHUB_DATABASE_URL").filter(|url| *url != state.private_database_url());
-    state.given_amqp_url = given("TEXTHUB_AMQP_URL").filter(|url| *url != state.private_amqp_url());
+    state.given_database_url = Config::given("TEXTHUB_DATABASE_URL").filter(|url| *url != state.private_database_url());
+    state.given_amqp_url = Config::given("TEXTHUB_AMQP_URL").filter(|url| *url != state.private_amqp_url());
     Ok(state)
 }
 
@@ -174,13 +174,11 @@ async fn told(child: &mut Child) -> anyhow::Result<std::process::ExitStatus> {
     if let Some(pid) = child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?)) {
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
     }
-    match tokio::time::timeout(Duration::from_secs(10), child.wait()).await {
-        Ok(status) => Ok(status?),
-        Err(_) => {
-            child.kill().await?;
-            Ok(child.wait().await?)
-        }
+    if let Ok(status) = tokio::time::timeout(Duration::from_secs(10), child.wait()).await {
+        return Ok(status?);
     }
+    child.kill().await?;
+    Ok(child.wait().await?)
 }
 
 /// Settings of texthub's processes.

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::*;
 use crate::facts::envelope::Publication;
@@ -26,7 +25,7 @@ struct Network {
 
 impl Network {
     async fn start() -> Self {
-        let folder = std::env::temp_dir().join(format!("texthub-simulator-{}", Uuid::new_v4()));
+        let folder = std::env::temp_dir().join(format!("texthub-simulator-{}", crate::runtime::clock::new_id()));
         Self::start_in(folder).await
     }
 
@@ -76,7 +75,7 @@ fn body(publication: &Publication) -> Value {
 fn text(text: &str) -> Outgoing {
     Outgoing {
         carrier: Slug::new("mobile").unwrap(),
-        sms_id: SmsId(Uuid::new_v4()),
+        sms_id: SmsId(crate::runtime::clock::new_id()),
         from: "+15550100001".to_owned(),
         from_country: None,
         to: "+15550100100".to_owned(),
