@@ -112,19 +112,9 @@ impl<H: Handler> Runner<H> {
         let count = deliveries.len();
         let mut taken = Self::take(deliveries);
         let mut outcomes: Vec<Option<Outcome>> = taken.iter().map(|_| None).collect();
-        let mut fresh: Vec<usize> = Vec::new();
-        for index in 0..taken.len() {
-            match &taken[index].fate {
-                Fate::Message(message) if !message.is_redelivered => fresh.push(index),
-                Fate::Message(_) => {
-                    // what came before stays before; a redelivered message is handled alone, so a poison isolates itself
-                    self.settle(&mut taken, &std::mem::take(&mut fresh), &mut outcomes).await?;
-                    self.settle(&mut taken, &[index], &mut outcomes).await?;
-                }
-                _ => {}
-            }
-        }
-        self.settle(&mut taken, &fresh, &mut outcomes).await?;
+        let places: Vec<usize> =
+            (0..taken.len()).filter(|index| matches!(taken[*index].fate, Fate::Message(_))).collect();
+        self.settle(&mut taken, &places, &mut outcomes).await?;
         let wires = Self::wires(&mut taken, outcomes, stopwatch.elapsed());
         faults::here(H::NAME, "before_publish");
         self.publisher.send(wires).await?;

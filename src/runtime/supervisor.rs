@@ -184,9 +184,9 @@ impl Process {
     }
 }
 
-/// The consumer of one queue. A message that comes for the third time is suspected of ending its process: then one at a
-/// time until it is done, so that it takes no innocents along. Every consumer begins so: what a crash gave back stands
-/// at the head of the queue, and a look at it must cost its neighbours no delivery.
+/// The consumer of one queue. A message that comes for the third time is suspected of ending its process: it is handled
+/// and acknowledged alone. Every consumer begins with one message at a time until the head of its queue is no suspect:
+/// what a crash gave back stands there, and a look at it must cost its neighbours no delivery.
 async fn consume<H: Handler>(host: Host, handler: Arc<H>, queue: String) -> Result<(), Lost> {
     let runner = Runner::new(host.pool.clone(), host.publisher.clone(), handler);
     let mut is_careful = true;
@@ -237,18 +237,36 @@ async fn drain<H: Handler>(
                 changed = blocked.changed() => changed.map_err(|_| Lost("the connection ended".into()))?,
             }
         }
-        let suspected = batch.iter().any(|d| delivery::delivery_count(d) >= 2);
-        if suspected && !is_careful {
-            tracing::warn!(queue, "a message came for the third time: one at a time until it is done");
-            return Ok(true);
+        let suspected = batch.iter().any(is_suspect);
+        for run in runs(batch) {
+            let last = run.last().map_or(0, |d| d.delivery_tag);
+            runner.handle(run).await?;
+            patiently("ack", channel.basic_ack(last, BasicAckOptions { multiple: true })).await?;
         }
-        let last = batch.last().map_or(0, |d| d.delivery_tag);
-        runner.handle(batch).await?;
-        patiently("ack", channel.basic_ack(last, BasicAckOptions { multiple: true })).await?;
         if is_careful && !suspected {
             return Ok(false);
         }
     }
+}
+
+/// It was under way twice when a process ended.
+fn is_suspect(delivery: &Delivery) -> bool {
+    delivery::delivery_count(delivery) >= 2
+}
+
+/// The batch in its order, each suspect by itself.
+fn runs(batch: Vec<Delivery>) -> Vec<Vec<Delivery>> {
+    let mut runs: Vec<Vec<Delivery>> = Vec::new();
+    let mut is_open = false;
+    for delivery in batch {
+        let alone = is_suspect(&delivery);
+        match runs.last_mut() {
+            Some(run) if is_open && !alone => run.push(delivery),
+            _ => runs.push(vec![delivery]),
+        }
+        is_open = !alone;
+    }
+    runs
 }
 
 /// What is there, at least one message and at most a batch: no lingering.

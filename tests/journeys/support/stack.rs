@@ -75,8 +75,8 @@ impl Stack {
             .env("TEXTHUB_SIMULATOR_URL", &self.simulator_url)
             .env("TEXTHUB_SIMULATOR_RECORD", self.folder.join("simulator"))
             .env("TEXTHUB_PARTITIONS", "4")
-            .stdout(std::fs::File::create(&log).unwrap())
-            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
             .unwrap();
         Process { child, port }
