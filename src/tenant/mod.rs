@@ -1,3 +1,7 @@
-//! What a company sets up: its tenant, skills, teams, agents, carriers and points of contact.
+//! What a company sets up: its tenant, skills, teams, agents, carriers and points of contact, and the file of it.
 
+pub mod check;
+pub mod file;
 pub mod point_of_contact;
+pub mod reader;
+pub mod rules;

@@ -1,0 +1,247 @@
+//! The tenant file: TOML to values that know their line, every mistake of form collected. What the values mean to each
+//! other is `check`'s business; nothing is read from the database here.
+
+use std::ops::RangeInclusive;
+
+use toml::de::DeTable;
+
+use super::reader::{At, Mistake, Part, Reader, article, line_of};
+use crate::facts::ids::Slug;
+
+/// A tenant's file. What is required and missing (`None`) has been reported.
+#[derive(Clone, Debug, Default)]
+pub struct TenantFile {
+    /// Parts could not be read: what the rest means to each other cannot be judged.
+    pub is_broken: bool,
+    /// Slug of the tenant.
+    pub tenant: Option<At<Slug>>,
+    /// Name on screen and in automatic texts.
+    pub name: Option<At<String>>,
+    /// The switch.
+    pub sms_messaging: Option<At<bool>>,
+    /// IANA name.
+    pub time_zone: Option<At<String>>,
+    /// Automatic texts: stop, start, help.
+    pub texts: [Option<At<String>>; 3],
+    /// Lines of `[texts]`, `[[skills]]` and the like, with the keyword.
+    pub sections: Vec<At<&'static str>>,
+    /// What is needed of agents.
+    pub skills: Vec<Skill>,
+    /// Who shares a limit.
+    pub teams: Vec<Team>,
+    /// People.
+    pub agents: Vec<Agent>,
+    /// Numbers and chat entrances.
+    pub points: Vec<Point>,
+    /// Connections that texts leave by.
+    pub carriers: Vec<Carrier>,
+}
+
+/// `[[skills]]`.
+#[derive(Clone, Debug)]
+pub struct Skill {
+    /// Slug.
+    pub id: Option<At<Slug>>,
+    /// `sms` or `chat`.
+    pub channel: Option<At<String>>,
+    /// Initial priority of its contacts.
+    pub priority: i32,
+    /// Seconds to answer an offer.
+    pub offer_timeout_s: i32,
+    /// Seconds of wrap-up; absent: none.
+    pub wrap_up_s: Option<i32>,
+    /// Seconds a contact may wait.
+    pub max_wait_s: i32,
+}
+
+/// `[[teams]]`.
+#[derive(Clone, Debug)]
+pub struct Team {
+    /// Slug.
+    pub id: Option<At<Slug>>,
+    /// Most concurrent contacts of each agent.
+    pub session_limit: i32,
+}
+
+/// `[[agents]]`.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// Slug.
+    pub id: Option<At<Slug>>,
+    /// Slug of the team.
+    pub team: Option<At<Slug>>,
+    /// The agent's own limit.
+    pub session_limit: Option<i32>,
+    /// Skill and proficiency.
+    pub skills: Vec<(At<Slug>, i32)>,
+}
+
+/// `[[points_of_contact]]`.
+#[derive(Clone, Debug)]
+pub struct Point {
+    /// Line of its heading.
+    pub line: usize,
+    /// The keys that stand there, rightly filled or not.
+    pub written: Vec<String>,
+    /// Slug.
+    pub id: Option<At<Slug>>,
+    /// `sms` or `chat`.
+    pub channel: Option<At<String>>,
+    /// Our number.
+    pub number: Option<At<String>>,
+    /// `long`, `toll_free`, `short`.
+    pub kind: Option<At<String>>,
+    /// ISO 3166, two letters.
+    pub country: Option<At<String>>,
+    /// Slug of the carrier.
+    pub carrier: Option<At<Slug>>,
+    /// Slug of the skill.
+    pub skill: Option<At<Slug>>,
+    /// Seconds from the last text to the deadline.
+    pub session_timeout_s: Option<i32>,
+}
+
+/// `[[carriers]]`.
+#[derive(Clone, Debug)]
+pub struct Carrier {
+    /// Slug, unique in the installation.
+    pub id: Option<At<Slug>>,
+    /// `simulator`.
+    pub kind: Option<At<String>>,
+    /// Where it is, other than by default.
+    pub url: Option<At<String>>,
+}
+
+/// Kinds of carriers that there is an adapter for.
+pub const CARRIER_KINDS: &[&str] = &["simulator"];
+const CHANNELS: &[&str] = &["sms", "chat"];
+const LIMITS: RangeInclusive<i32> = 1..=12;
+const MONTH_S: i32 = 2_592_000;
+
+/// Reads a file's text, as far as it goes, and what is wrong with its form.
+#[must_use]
+pub fn read(text: &str) -> (TenantFile, Vec<Mistake>) {
+    let (root, errors) = DeTable::parse_recoverable(text);
+    let mut mistakes: Vec<Mistake> = errors
+        .iter()
+        .map(|error| Mistake {
+            line: line_of(text, error.span().map_or(0, |span| span.start)),
+            what: format!("no TOML: {}", error.message()),
+            instead: "write `key = value` lines, texts in double quotes, each key once in its table".into(),
+        })
+        .collect();
+    let is_broken = !errors.is_empty();
+    let mut reader = Reader { text, mistakes: &mut mistakes, is_broken };
+    let file = reader.file(root.get_ref());
+    (file, mistakes)
+}
+
+impl Reader<'_> {
+    fn file(&mut self, root: &DeTable<'_>) -> TenantFile {
+        let top = Part { what: "the file", line: 1, table: root };
+        let lists = ["skills", "teams", "agents", "points_of_contact", "carriers"];
+        self.known(top, &[&["tenant", "name", "sms_messaging", "time_zone", "texts"][..], &lists[..]].concat());
+        let mut sections = Vec::new();
+        for section in ["texts"].into_iter().chain(lists) {
+            if let Some(value) = root.get(section) {
+                sections.push(At { value: section, line: self.line(value) });
+            }
+        }
+        TenantFile {
+            is_broken: self.is_broken,
+            tenant: self.slug(top, "tenant"),
+            name: self.required(top, "name", "\"Three Bears\"").and_then(|at| self.sized(at, "name", 200)),
+            sms_messaging: self.switch(top, "sms_messaging"),
+            time_zone: self.required(top, "time_zone", "\"America/New_York\""),
+            texts: self.texts(top),
+            sections,
+            skills: self.list(top, "skills", "the skill", Self::skill),
+            teams: self.list(top, "teams", "the team", Self::team),
+            agents: self.list(top, "agents", "the agent", Self::agent),
+            points: self.list(top, "points_of_contact", "the point of contact", Self::point),
+            carriers: self.list(top, "carriers", "the carrier", Self::carrier),
+        }
+    }
+
+    fn texts(&mut self, top: Part<'_>) -> [Option<At<String>>; 3] {
+        let Some(value) = top.table.get("texts") else { return [const { None }; 3] };
+        let line = self.line(value);
+        let Some(table) = value.get_ref().as_table() else {
+            self.say(line, "texts is no table", "write [texts] with stop, start and help under it");
+            return [const { None }; 3];
+        };
+        let part = Part { what: "[texts]", line, table };
+        self.known(part, &["stop", "start", "help"]);
+        ["stop", "start", "help"].map(|key| self.text(part, key).and_then(|at| self.sized(at, key, 1600)))
+    }
+
+    fn skill(&mut self, part: Part<'_>) -> Skill {
+        self.known(part, &["id", "channel", "priority", "offer_timeout_s", "wrap_up_s", "max_wait_s"]);
+        Skill {
+            id: self.slug(part, "id"),
+            channel: self.word(part, "channel", CHANNELS),
+            priority: self.number(part, "priority", -1000..=1000).unwrap_or(0),
+            offer_timeout_s: self.number(part, "offer_timeout_s", 1..=600).unwrap_or(30),
+            wrap_up_s: self.number(part, "wrap_up_s", 0..=86_400),
+            max_wait_s: self.number(part, "max_wait_s", 1..=MONTH_S).unwrap_or(86_400),
+        }
+    }
+
+    fn team(&mut self, part: Part<'_>) -> Team {
+        self.known(part, &["id", "session_limit"]);
+        Team { id: self.slug(part, "id"), session_limit: self.number(part, "session_limit", LIMITS).unwrap_or(5) }
+    }
+
+    fn agent(&mut self, part: Part<'_>) -> Agent {
+        self.known(part, &["id", "team", "session_limit", "skills"]);
+        Agent {
+            id: self.slug(part, "id"),
+            team: self.slug(part, "team"),
+            session_limit: self.number(part, "session_limit", LIMITS),
+            skills: self.proficiencies(part),
+        }
+    }
+
+    fn proficiencies(&mut self, part: Part<'_>) -> Vec<(At<Slug>, i32)> {
+        let Some(value) = part.table.get("skills") else { return Vec::new() };
+        let line = self.line(value);
+        let Some(table) = value.get_ref().as_table() else {
+            let what = format!("skills is {}", article(value.get_ref()));
+            self.say(line, &what, "write skills = { support = 1 }: each skill's slug with a proficiency, 1 best to 20");
+            return Vec::new();
+        };
+        let mut skills = Vec::new();
+        for (key, value) in table {
+            let slug = self.as_slug(key.get_ref(), line_of(self.text, key.span().start));
+            let proficiency = self.as_number(value, &format!("proficiency {}", key.get_ref()), &(1..=20));
+            skills.extend(slug.zip(proficiency));
+        }
+        skills
+    }
+
+    fn point(&mut self, part: Part<'_>) -> Point {
+        let sms = ["number", "kind", "country", "carrier"];
+        self.known(part, &[&["id", "channel", "skill", "session_timeout_s"][..], &sms[..]].concat());
+        Point {
+            line: part.line,
+            written: part.table.keys().map(|key| key.get_ref().to_string()).collect(),
+            id: self.slug(part, "id"),
+            channel: self.word(part, "channel", CHANNELS),
+            number: self.text(part, "number"),
+            kind: part.table.get("kind").and_then(|_| self.word(part, "kind", &["long", "toll_free", "short"])),
+            country: self.text(part, "country"),
+            carrier: part.table.get("carrier").and_then(|_| self.slug(part, "carrier")),
+            skill: self.slug(part, "skill"),
+            session_timeout_s: self.number(part, "session_timeout_s", 1..=MONTH_S),
+        }
+    }
+
+    fn carrier(&mut self, part: Part<'_>) -> Carrier {
+        self.known(part, &["id", "kind", "url"]);
+        let url = self.text(part, "url");
+        if let Some(at) = url.as_ref().filter(|at| !["http://", "https://"].iter().any(|s| at.value.starts_with(s))) {
+            self.say(at.line, "url is no address", "write url = \"http://host:port\" or leave it out");
+        }
+        Carrier { id: self.slug(part, "id"), kind: self.word(part, "kind", CARRIER_KINDS), url }
+    }
+}
