@@ -3,8 +3,8 @@
 and puts its licence beside it. Also makes tests/data/parts.json, golden parts by the PyPI package smsutil (MIT), an
 implementation that is not ours.
 
-    python3 -m venv /tmp/gsm0338 && /tmp/gsm0338/bin/pip install gsm0338==1.1.0 smsutil==1.1.3
-    /tmp/gsm0338/bin/python scripts/gsm_alphabet.py
+    python3 -m venv .texthub/gsm0338 && .texthub/gsm0338/bin/pip install gsm0338==1.1.0 smsutil==1.1.3
+    .texthub/gsm0338/bin/python scripts/gsm_alphabet.py
 """
 
 import importlib.metadata

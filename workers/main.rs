@@ -43,6 +43,8 @@ enum Command {
     },
     /// Bring the database schema to this program's version.
     Migrate,
+    /// Set up a tenant from its file.
+    Apply(commands::apply::Asked),
     /// Show rooms, queue, agents and timers, live.
     Watch(commands::watch::Asked),
     /// Play customers and agents in front of a live view.
@@ -92,6 +94,7 @@ async fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run { roles } => commands::run::run(&roles).await,
         Command::Migrate => commands::setup::migrate().await,
+        Command::Apply(asked) => commands::apply::run(&asked).await,
         Command::Watch(asked) => commands::watch::run(&asked).await,
         Command::Replay(asked) => commands::replay::run(&asked).await,
         Command::Demo(asked) => commands::demo::run(&asked).await,

@@ -55,7 +55,8 @@ impl Check<'_> {
     fn switch(&mut self) {
         let Some(switch) = self.file.sms_messaging.as_ref().filter(|switch| !switch.value) else { return };
         for section in &self.file.sections {
-            let what = format!("[{}] stands in a file whose sms_messaging is false (line {})", section.value, switch.line);
+            let what =
+                format!("[{}] stands in a file whose sms_messaging is false (line {})", section.value, switch.line);
             let instead = "write sms_messaging = true, or take this out: nothing is configured while messaging is off";
             self.say(section.line, what, instead);
         }
@@ -134,10 +135,8 @@ impl Check<'_> {
         let named = self.file.skills.iter().find(|s| s.id.as_ref().is_some_and(|id| id.value == skill.value));
         let (Some(theirs), Some(ours)) = (named.and_then(|s| s.channel.as_ref()), &point.channel) else { return };
         if theirs.value != ours.value {
-            let what = format!(
-                "the skill {} is for {}, the point of contact for {}",
-                skill.value, theirs.value, ours.value
-            );
+            let what =
+                format!("the skill {} is for {}, the point of contact for {}", skill.value, theirs.value, ours.value);
             self.say(skill.line, what, format!("name a skill whose channel is {}", ours.value));
         }
     }
@@ -151,7 +150,11 @@ impl Check<'_> {
         ];
         for (key, line) in lines {
             if let Some(line) = line {
-                self.say(line, format!("a chat point of contact has no {key}"), "take it out, or write channel = \"sms\"");
+                self.say(
+                    line,
+                    format!("a chat point of contact has no {key}"),
+                    "take it out, or write channel = \"sms\"",
+                );
             }
         }
     }
@@ -164,7 +167,11 @@ impl Check<'_> {
             ("carrier", "the id of one of [[carriers]]"),
         ];
         for (key, example) in needed.into_iter().filter(|needed| !point.written.iter().any(|key| key == needed.0)) {
-            self.say(point.line, format!("the point of contact for sms lacks {key}"), format!("write {key} = {example}"));
+            self.say(
+                point.line,
+                format!("the point of contact for sms lacks {key}"),
+                format!("write {key} = {example}"),
+            );
         }
         let Some(country) = self.country(point) else { return };
         let (Some(kind), Some(number)) = (&point.kind, &point.number) else { return };
@@ -202,12 +209,19 @@ impl Check<'_> {
             }
         } else if !is_e164(text) {
             let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-            let guess = if digits.starts_with(country.calling_code) { digits } else { country.calling_code.to_owned() + &digits };
+            let guess = if digits.starts_with(country.calling_code) {
+                digits
+            } else {
+                country.calling_code.to_owned() + &digits
+            };
             let guess = format!("+{guess}");
             let instead = if is_e164(&guess) && is_written_as_number(text) {
                 format!("write + and country code first, as in {guess:?}")
             } else {
-                format!("write + and 7 to 15 digits, beginning with +{}; a short code has kind = \"short\"", country.calling_code)
+                format!(
+                    "write + and 7 to 15 digits, beginning with +{}; a short code has kind = \"short\"",
+                    country.calling_code
+                )
             };
             self.say(line, format!("{text:?} is no E.164 number"), instead);
         } else if !text[1..].starts_with(country.calling_code) {
@@ -228,7 +242,11 @@ impl Check<'_> {
             let country = point.country.as_ref().filter(|_| is_short).map_or("", |country| &country.value);
             if let Some(line) = first.get(&(number.value.as_str(), country)) {
                 let what = format!("{:?} is the number of the point of contact on line {line} already", number.value);
-                self.mistakes.push(Mistake { line: number.line, what, instead: "give each a number of its own".into() });
+                self.mistakes.push(Mistake {
+                    line: number.line,
+                    what,
+                    instead: "give each a number of its own".into(),
+                });
             } else {
                 first.insert((&number.value, country), number.line);
             }

@@ -1,5 +1,6 @@
 //! What a company sets up: its tenant, skills, teams, agents, carriers and points of contact, and the file of it.
 
+pub mod apply;
 pub mod check;
 pub mod file;
 pub mod point_of_contact;

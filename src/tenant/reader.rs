@@ -72,7 +72,7 @@ impl Reader<'_> {
             return Vec::new();
         };
         let mut items = Vec::new();
-        for element in array.iter() {
+        for element in array {
             let line = self.line(element);
             match element.get_ref().as_table() {
                 Some(table) => items.push(item(self, Part { what, line, table })),
@@ -183,7 +183,12 @@ impl Reader<'_> {
         self.as_number(part.table.get(key)?, key, &range)
     }
 
-    pub(super) fn as_number(&mut self, value: &Spanned<DeValue<'_>>, name: &str, range: &RangeInclusive<i32>) -> Option<i32> {
+    pub(super) fn as_number(
+        &mut self,
+        value: &Spanned<DeValue<'_>>,
+        name: &str,
+        range: &RangeInclusive<i32>,
+    ) -> Option<i32> {
         let integer = value.get_ref().as_integer();
         let number = integer.and_then(|n| i32::from_str_radix(n.as_str(), n.radix()).ok());
         if let Some(number) = number.filter(|number| range.contains(number)) {
@@ -213,5 +218,9 @@ pub(super) fn article(value: &DeValue<'_>) -> &'static str {
 #[must_use]
 pub fn nearest<'w>(written: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     let bound = (written.chars().count() / 3).clamp(1, 4);
-    words.map(|word| (strsim::osa_distance(written, word), word)).filter(|near| near.0 <= bound).min().map(|near| near.1)
+    words
+        .map(|word| (strsim::osa_distance(written, word), word))
+        .filter(|near| near.0 <= bound)
+        .min()
+        .map(|near| near.1)
 }

@@ -1,5 +1,6 @@
 //! The commands: what people and scripts ask for. 0 done, 1 refused or failed, 2 wrong usage.
 
+pub mod apply;
 pub mod bench;
 pub mod demo;
 pub mod dev;

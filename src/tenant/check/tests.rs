@@ -51,6 +51,7 @@ fn files_without_mistakes_are_taken() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn each_mistake_is_named_with_its_line_and_what_to_write_instead() {
     let point = "number = \"+4930123456\"\nkind = \"long\"\ncountry = \"DE\"";
     for (piece, by, sentence) in [
@@ -60,12 +61,20 @@ fn each_mistake_is_named_with_its_line_and_what_to_write_instead() {
         ("\"Bears\"", "\"\"", "f:2: name has 0 characters; write 1 to 200"),
         ("\"Bears\"", "\"B\\u0000\"", "f:2: name holds the character NUL; leave it out"),
         ("= true", "= \"yes\"", "f:3: sms_messaging is a text; write sms_messaging = true or false"),
-        ("Europe/Berlin", "Europe/Berln", "f:4: there is no time zone \"Europe/Berln\"; did you mean \"Europe/Berlin\"?"),
+        (
+            "Europe/Berlin",
+            "Europe/Berln",
+            "f:4: there is no time zone \"Europe/Berln\"; did you mean \"Europe/Berlin\"?",
+        ),
         ("Europe/Berlin", "CEST summer", "f:4: there is no time zone \"CEST summer\"; write a name of the IANA time"),
         ("\"simulator\"", "\"telegraph\"", "f:7: kind \"telegraph\" is not known; write kind = \"simulator\""),
         ("\"simulator\"", "\"simulator\"\nurl = \"here\"", "f:8: url is no address; write url = \"http://"),
         ("\"sms\"", "\"fax\"", "f:10: channel \"fax\" is not known; write channel = \"sms\" or \"chat\""),
-        ("\"sms\"", "\"sms\"\noffer_timeout = 9", "f:11: the skill has no key offer_timeout; did you mean offer_timeout_s?"),
+        (
+            "\"sms\"",
+            "\"sms\"\noffer_timeout = 9",
+            "f:11: the skill has no key offer_timeout; did you mean offer_timeout_s?",
+        ),
         ("\"sms\"", "\"sms\"\ncolour = 9", "f:11: the skill has no key colour; keys here are id, channel, priority"),
         ("\"sms\"", "\"sms\"\noffer_timeout_s = 0", "f:11: offer_timeout_s is 0; write a whole number from 1 to 600"),
         ("\"sms\"", "\"sms\"\noffer_timeout_s = 601", "f:11: offer_timeout_s is 601; write a whole number from 1"),
@@ -73,32 +82,84 @@ fn each_mistake_is_named_with_its_line_and_what_to_write_instead() {
         ("\"sms\"", "\"sms\"\nmax_wait_s = 0", "f:11: max_wait_s is 0; write a whole number from 1 to 2592000"),
         ("\"sms\"", "\"sms\"\npriority = 0.5", "f:11: priority is a number with a fraction; write a whole number"),
         ("\"talk\"", "\"porridge\"", "f:12: the skill porridge stands on line 9 already; give each an id of its own"),
-        ("id = \"family\"", "id = \"family\"\nsession_limit = 13", "f:16: session_limit is 13; write a whole number from 1 to 12"),
-        ("id = \"family\"", "id = \"family\"\nsession_limit = 0", "f:16: session_limit is 0; write a whole number from 1 to 12"),
-        ("team = \"family\"", "team = \"familie\"", "f:18: there is no team familie in this file; did you mean family?"),
+        (
+            "id = \"family\"",
+            "id = \"family\"\nsession_limit = 13",
+            "f:16: session_limit is 13; write a whole number from 1 to 12",
+        ),
+        (
+            "id = \"family\"",
+            "id = \"family\"\nsession_limit = 0",
+            "f:16: session_limit is 0; write a whole number from 1 to 12",
+        ),
+        (
+            "team = \"family\"",
+            "team = \"familie\"",
+            "f:18: there is no team familie in this file; did you mean family?",
+        ),
         ("team = \"family\"\n", "", "f:16: the agent lacks team; write team = \"a-slug\""),
         ("porridge = 1 }", "porridge = 21 }", "f:19: proficiency porridge is 21; write a whole number from 1 to 20"),
         ("porridge = 1 }", "poridge = 1 }", "f:19: there is no skill poridge in this file; did you mean porridge?"),
         ("{ porridge = 1 }", "[\"porridge\"]", "f:19: skills is a list; write skills = { support = 1 }"),
         ("[[agents]]", "[agents]", "f:16: agents is a table; write [[agents]] before each"),
         ("[[agents]]", "[[agent]]", "f:16: the file has no key agent; did you mean agents?"),
-        ("skill = \"porridge\"", "skill = \"talk\"", "f:27: the skill talk is for chat, the point of contact for sms; name"),
+        (
+            "skill = \"porridge\"",
+            "skill = \"talk\"",
+            "f:27: the skill talk is for chat, the point of contact for sms; name",
+        ),
         ("skill = \"talk\"", "skill = \"walk\"", "f:31: there is no skill walk in this file; did you mean talk?"),
-        ("skill = \"talk\"", "skill = \"talk\"\nkind = \"long\"", "f:32: a chat point of contact has no kind; take it out"),
-        ("carrier = \"sim\"", "carrier = \"twilio\"", "f:26: there is no carrier twilio in this file; add it under [[carriers]]"),
+        (
+            "skill = \"talk\"",
+            "skill = \"talk\"\nkind = \"long\"",
+            "f:32: a chat point of contact has no kind; take it out",
+        ),
+        (
+            "carrier = \"sim\"",
+            "carrier = \"twilio\"",
+            "f:26: there is no carrier twilio in this file; add it under [[carriers]]",
+        ),
         ("carrier = \"sim\"\n", "", "f:20: the point of contact for sms lacks carrier; write carrier = "),
         ("\"+4930123456\"", "4930123456", "f:23: number is a number; write it in double quotes"),
         ("+4930123456", "030 123456", "f:23: \"030 123456\" is no E.164 number; write + and "),
-        ("+4930123456", "49 30 123456", "f:23: \"49 30 123456\" is no E.164 number; write + and country code first, as in \"+4930123456\""),
-        ("+4930123456", "thirty", "f:23: \"thirty\" is no E.164 number; write + and 7 to 15 digits, beginning with +49"),
-        ("+4930123456", "+33123456789", "f:23: \"+33123456789\" is no number of Germany, which begin with +49; mend the number or the country (+33 is \"FR\")"),
+        (
+            "+4930123456",
+            "49 30 123456",
+            "f:23: \"49 30 123456\" is no E.164 number; write + and country code first, as in \"+4930123456\"",
+        ),
+        (
+            "+4930123456",
+            "thirty",
+            "f:23: \"thirty\" is no E.164 number; write + and 7 to 15 digits, beginning with +49",
+        ),
+        (
+            "+4930123456",
+            "+33123456789",
+            "f:23: \"+33123456789\" is no number of Germany, which begin with +49; mend the number or the country (+33 is \"FR\")",
+        ),
         ("\"DE\"", "\"UK\"", "f:25: there is no country \"UK\"; write country = \"DE\", if you mean Germany"),
         ("\"DE\"", "\"germany\"", "f:25: there is no country \"germany\"; write country = \"DE\", if you mean Germany"),
         ("\"long\"", "\"toll_free\"", "f:24: no toll_free numbers for sms in Germany (DE); write kind = \"long\""),
-        ("\"long\"", "\"mobile\"", "f:24: kind \"mobile\" is not known; write kind = \"long\" or \"toll_free\" or \"short\""),
-        (point, "number = \"1234\"\nkind = \"short\"\ncountry = \"US\"", "f:23: \"1234\" is no short code of United States; write 5 to 6 digits"),
-        (point, "number = \"12345\"\nkind = \"short\"\ncountry = \"GB\"", "f:24: no short numbers for sms in United Kingdom (GB); write kind = \"long\""),
-        ("skill = \"talk\"", "skill = \"talk\"\nsession_timeout_s = 0", "f:32: session_timeout_s is 0; write a whole number"),
+        (
+            "\"long\"",
+            "\"mobile\"",
+            "f:24: kind \"mobile\" is not known; write kind = \"long\" or \"toll_free\" or \"short\"",
+        ),
+        (
+            point,
+            "number = \"1234\"\nkind = \"short\"\ncountry = \"US\"",
+            "f:23: \"1234\" is no short code of United States; write 5 to 6 digits",
+        ),
+        (
+            point,
+            "number = \"12345\"\nkind = \"short\"\ncountry = \"GB\"",
+            "f:24: no short numbers for sms in United Kingdom (GB); write kind = \"long\"",
+        ),
+        (
+            "skill = \"talk\"",
+            "skill = \"talk\"\nsession_timeout_s = 0",
+            "f:32: session_timeout_s is 0; write a whole number",
+        ),
         ("tenant = \"bears\"", "tenant = bears", "f:1: no TOML: "),
     ] {
         let said = said(piece, by);
@@ -113,7 +174,9 @@ fn one_number_belongs_to_one_point_but_a_short_code_to_one_of_each_country() {
             "\n[[points_of_contact]]\nid = \"{country}\"\nchannel = \"sms\"\nnumber = \"{number}\"\nkind = \"{kind}\"\n\
              country = \"{country}\"\ncarrier = \"sim\"\nskill = \"porridge\"\n"
         );
-        point.to_lowercase().replace(&format!("country = \"{}\"", country.to_lowercase()), &format!("country = \"{country}\""))
+        point
+            .to_lowercase()
+            .replace(&format!("country = \"{}\"", country.to_lowercase()), &format!("country = \"{country}\""))
     };
     let mistakes = read(&format!("{SMALL}{}", second("+4930123456", "long", "DE"))).unwrap_err();
     assert_eq!(mistakes.len(), 1);
@@ -124,7 +187,8 @@ fn one_number_belongs_to_one_point_but_a_short_code_to_one_of_each_country() {
 
 #[test]
 fn all_mistakes_come_at_once_in_the_order_of_lines() {
-    let text = SMALL.replace("Europe/Berlin", "Mars").replace("porridge = 1 }", "soup = 40 }").replace("\"DE\"", "\"FR\"");
+    let text =
+        SMALL.replace("Europe/Berlin", "Mars").replace("porridge = 1 }", "soup = 40 }").replace("\"DE\"", "\"FR\"");
     let mistakes = read(&text).unwrap_err();
     let lines: Vec<usize> = mistakes.iter().map(|mistake| mistake.line).collect();
     assert_eq!(lines, [4, 19, 23], "{mistakes:#?}");
@@ -132,7 +196,7 @@ fn all_mistakes_come_at_once_in_the_order_of_lines() {
 
 #[test]
 fn nothing_is_configured_while_messaging_is_off() {
-    let head: String = SMALL.lines().take(4).map(|line| format!("{line}\n")).collect();
+    let head: String = SMALL.split_inclusive('\n').take(4).collect();
     assert_eq!(read(&head.replace("= true", "= false")).err(), None);
     let mistakes = read(&SMALL.replace("= true", "= false")).unwrap_err();
     assert_eq!(mistakes.iter().map(|m| m.line).collect::<Vec<_>>(), [5, 8, 14, 16, 20], "{mistakes:#?}");

@@ -1,0 +1,328 @@
+//! A checked tenant file against what the database holds: the difference, and writing it. One transaction under the
+//! tenant's lock, so that it happens whole or not at all; applied again it finds nothing to change. Nothing is deleted:
+//! what is pruned is ended, and rooms that live on it go on.
+
+use std::collections::BTreeMap;
+
+use deadpool_postgres::Transaction;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::file::TenantFile;
+use super::reader::Mistake;
+use crate::facts::ids::Slug;
+use crate::failure::Failure;
+use crate::hub::{slot, sql};
+
+/// Of the lock that one tenant's set-up is changed under.
+const SETTING_UP: i32 = 0x7465_7874;
+/// In the order in which rows may refer to each other.
+const SECTIONS: [&str; 6] = ["tenant", "carriers", "skills", "teams", "agents", "points_of_contact"];
+
+type Values = Map<String, Value>;
+type Rows = BTreeMap<(usize, String), Values>;
+
+/// One difference.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Change {
+    /// `tenant`, `carriers`, `skills`, `teams`, `agents` or `points_of_contact`.
+    pub section: &'static str,
+    /// Its slug.
+    pub id: String,
+    /// What happens to it.
+    pub what: What,
+    /// Each key that differs: what it was (null where it is new) and what it becomes.
+    pub keys: BTreeMap<String, (Value, Value)>,
+}
+
+/// What happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// It is new, or comes back.
+    Added,
+    /// It was there.
+    Changed,
+    /// It is not in the file, and `prune` was asked for.
+    Ended,
+}
+
+/// How it went.
+#[derive(Debug)]
+pub enum Applied {
+    /// These differences were found, and written unless it was a dry run.
+    Done(Vec<Change>),
+    /// The database knows better: nothing was written.
+    Mistaken(Vec<Mistake>),
+}
+
+/// Finds the difference and writes it; the caller commits, or rolls back a dry run.
+///
+/// # Errors
+/// Contention or a database that is away.
+pub async fn apply(tx: &Transaction<'_>, file: &TenantFile, prunes: bool) -> Result<Applied, Failure> {
+    let Some(tenant) = file.tenant.as_ref().map(|tenant| &tenant.value) else { return Ok(Applied::Done(Vec::new())) };
+    sql::touch(tx, "select pg_advisory_xact_lock($1, hashtext($2))", &[&SETTING_UP, tenant]).await?;
+    let mistakes = taken(tx, tenant, file, prunes).await?;
+    if !mistakes.is_empty() {
+        return Ok(Applied::Mistaken(mistakes));
+    }
+    let (want, is) = (wanted(file), present(tx, tenant).await?);
+    let changes = difference(&want, &is, prunes);
+    if !changes.is_empty() {
+        write(tx, tenant, &want, &changes).await?;
+    }
+    Ok(Applied::Done(changes))
+}
+
+/// Rows as the file wants them.
+fn wanted(file: &TenantFile) -> Rows {
+    let mut rows = Rows::new();
+    let mut add = |section: &str, id: Option<String>, row: Value| {
+        let place = SECTIONS.iter().position(|s| *s == section).unwrap_or(0);
+        if let (Some(id), Value::Object(row)) = (id, row) {
+            rows.insert((place, id), row);
+        }
+    };
+    let slug = |at: &Option<super::reader::At<Slug>>| at.as_ref().map(|at| at.value.as_str().to_owned());
+    let text = |at: &Option<super::reader::At<String>>| at.as_ref().map(|at| at.value.clone());
+    let name = text(&file.name).unwrap_or_default();
+    let texts = file.texts.iter().zip(default_texts(&name)).map(|(at, default)| text(at).unwrap_or(default));
+    let texts: Vec<String> = texts.collect();
+    add(
+        "tenant",
+        slug(&file.tenant),
+        json!({
+            "name": name, "sms_messaging": file.sms_messaging.as_ref().is_some_and(|at| at.value),
+            "time_zone": text(&file.time_zone), "stop": texts[0], "start": texts[1], "help": texts[2],
+        }),
+    );
+    for c in &file.carriers {
+        add("carriers", slug(&c.id), json!({"kind": text(&c.kind), "url": text(&c.url)}));
+    }
+    for s in &file.skills {
+        let row = json!({
+            "channel": text(&s.channel), "priority": s.priority, "offer_timeout_s": s.offer_timeout_s,
+            "wrap_up_s": s.wrap_up_s, "max_wait_s": s.max_wait_s,
+        });
+        add("skills", slug(&s.id), row);
+    }
+    for t in &file.teams {
+        add("teams", slug(&t.id), json!({"session_limit": t.session_limit}));
+    }
+    for a in &file.agents {
+        let skills: BTreeMap<&str, i32> = a.skills.iter().map(|(skill, n)| (skill.value.as_str(), *n)).collect();
+        let row = json!({"team": slug(&a.team), "session_limit": a.session_limit, "skills": skills});
+        add("agents", slug(&a.id), row);
+    }
+    for p in &file.points {
+        let row = json!({
+            "channel": text(&p.channel), "number": text(&p.number), "kind": text(&p.kind), "country": text(&p.country),
+            "carrier": slug(&p.carrier), "skill": slug(&p.skill), "session_timeout_s": p.session_timeout_s.unwrap_or(7200),
+        });
+        add("points_of_contact", slug(&p.id), row);
+    }
+    rows
+}
+
+/// What STOP, START and HELP answer when the file does not say it.
+fn default_texts(name: &str) -> [String; 3] {
+    [
+        format!("{name}: you are unsubscribed and will get no more texts. Text START to hear from us again."),
+        format!("{name}: you will get our texts again. Text STOP to end them."),
+        format!("{name}: write to us right here. Text STOP to end texts."),
+    ]
+}
+
+/// Rows as the database has them, those that were ended left out.
+async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select 0 as place, id, jsonb_build_object('name', name, 'sms_messaging', sms_messaging, 'time_zone', time_zone,
+                'stop', stop_text, 'start', start_text, 'help', help_text) as row
+         from tenants where id = $1
+         union all
+         select 1, id, jsonb_build_object('kind', kind, 'url', url) from carriers where tenant = $1 and ended_at is null
+         union all
+         select 2, id, jsonb_build_object('channel', channel, 'priority', priority, 'offer_timeout_s', offer_timeout_s,
+                'wrap_up_s', wrap_up_s, 'max_wait_s', max_wait_s)
+         from skills where tenant = $1 and ended_at is null
+         union all
+         select 3, id, jsonb_build_object('session_limit', session_limit) from teams
+         where tenant = $1 and ended_at is null
+         union all
+         select 4, a.id, jsonb_build_object('team', a.team, 'session_limit', a.session_limit, 'skills',
+                (select coalesce(jsonb_object_agg(s.skill, s.proficiency), '{}') from agent_skills s
+                 where s.tenant = a.tenant and s.agent = a.id))
+         from agents a where a.tenant = $1 and a.ended_at is null
+         union all
+         select 5, id, jsonb_build_object('channel', channel, 'number', number, 'kind', kind, 'country', country,
+                'carrier', carrier, 'skill', skill, 'session_timeout_s', session_timeout_s)
+         from points_of_contact where tenant = $1 and ended_at is null",
+        &[tenant],
+    )
+    .await?;
+    let mut found = Rows::new();
+    for row in rows {
+        let (place, value): (i32, Value) = (row.get("place"), row.get("row"));
+        if let (Ok(place), Value::Object(values)) = (usize::try_from(place), value) {
+            found.insert((place, row.get("id")), values);
+        }
+    }
+    Ok(found)
+}
+
+fn difference(want: &Rows, is: &Rows, prunes: bool) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for ((place, id), row) in want {
+        let before = is.get(&(*place, id.clone()));
+        let keys: BTreeMap<String, (Value, Value)> = row
+            .iter()
+            .map(|(key, value)| (key, before.and_then(|b| b.get(key)).cloned().unwrap_or_default(), value))
+            .filter(|(_, was, becomes)| was != *becomes)
+            .map(|(key, was, becomes)| (key.clone(), (was, becomes.clone())))
+            .collect();
+        if before.is_none() || !keys.is_empty() {
+            let what = if before.is_none() { What::Added } else { What::Changed };
+            changes.push(Change { section: SECTIONS[*place], id: id.clone(), what, keys });
+        }
+    }
+    // what is ended goes last to first, so that nothing refers to what is gone
+    for (place, id) in is.keys().rev().filter(|key| prunes && key.0 > 0 && !want.contains_key(*key)) {
+        changes.push(Change { section: SECTIONS[*place], id: id.clone(), what: What::Ended, keys: BTreeMap::new() });
+    }
+    changes
+}
+
+async fn write(tx: &Transaction<'_>, tenant: &Slug, want: &Rows, changes: &[Change]) -> Result<(), Failure> {
+    // whoever is under way in routing holds agents' rows; they are taken in its order, by id
+    let lock = "select id from agents where tenant = $1 order by id for update";
+    sql::rows(tx, lock, &[tenant]).await?;
+    // a point of contact that changes is ended for a moment, so that two can swap their numbers
+    let ended = |change: &&Change| change.what == What::Ended || change.section == SECTIONS[5];
+    for change in changes.iter().filter(ended) {
+        sql::touch(tx, end_of(change.section), &[tenant, &change.id]).await?;
+    }
+    for (place, section) in SECTIONS.iter().enumerate() {
+        let written: Vec<Value> = changes
+            .iter()
+            .filter(|change| change.section == *section && change.what != What::Ended)
+            .filter_map(|change| {
+                let mut row = want.get(&(place, change.id.clone()))?.clone();
+                row.insert("id".into(), json!(change.id));
+                Some(Value::Object(row))
+            })
+            .collect();
+        if !written.is_empty() {
+            for statement in upsert_of(section) {
+                sql::touch(tx, statement, &[tenant, &Value::Array(written.clone())]).await?;
+            }
+        }
+    }
+    sql::touch(
+        tx,
+        "update agents a set slot_limit = coalesce(a.session_limit, t.session_limit) from teams t
+         where a.tenant = $1 and t.tenant = a.tenant and t.id = a.team
+           and a.slot_limit <> coalesce(a.session_limit, t.session_limit)",
+        &[tenant],
+    )
+    .await?;
+    let agents = sql::rows(tx, "select id from agents where tenant = $1", &[tenant]).await?;
+    let agents: Vec<Slug> = agents.iter().map(|row| row.get(0)).collect();
+    slot::refresh_ready(tx, tenant, &agents).await
+}
+
+fn end_of(section: &str) -> &'static str {
+    match section {
+        "carriers" => "update carriers set ended_at = now() where tenant = $1 and id = $2",
+        "skills" => "update skills set ended_at = now() where tenant = $1 and id = $2",
+        "teams" => "update teams set ended_at = now() where tenant = $1 and id = $2",
+        "agents" => "update agents set ended_at = now() where tenant = $1 and id = $2",
+        _ => "update points_of_contact set ended_at = now() where tenant = $1 and id = $2",
+    }
+}
+
+fn upsert_of(section: &str) -> &'static [&'static str] {
+    match section {
+        "tenant" => &["insert into tenants (id, name, sms_messaging, time_zone, stop_text, start_text, help_text)
+             select $1, name, sms_messaging, time_zone, stop, start, help
+             from jsonb_to_recordset($2) as x (name text, sms_messaging boolean, time_zone text, stop text, start text, help text)
+             on conflict (id) do update set name = excluded.name, sms_messaging = excluded.sms_messaging,
+               time_zone = excluded.time_zone, stop_text = excluded.stop_text, start_text = excluded.start_text,
+               help_text = excluded.help_text"],
+        "carriers" => &["insert into carriers (tenant, id, kind, url)
+             select $1, id, kind, url from jsonb_to_recordset($2) as x (id text, kind text, url text)
+             on conflict (id) do update set kind = excluded.kind, url = excluded.url, ended_at = null"],
+        "skills" => &["insert into skills (tenant, id, channel, priority, offer_timeout_s, wrap_up_s, max_wait_s)
+             select $1, id, channel, priority, offer_timeout_s, wrap_up_s, max_wait_s
+             from jsonb_to_recordset($2) as x (id text, channel text, priority integer, offer_timeout_s integer,
+               wrap_up_s integer, max_wait_s integer)
+             on conflict (tenant, id) do update set channel = excluded.channel, priority = excluded.priority,
+               offer_timeout_s = excluded.offer_timeout_s, wrap_up_s = excluded.wrap_up_s,
+               max_wait_s = excluded.max_wait_s, ended_at = null"],
+        "teams" => &["insert into teams (tenant, id, session_limit)
+             select $1, id, session_limit from jsonb_to_recordset($2) as x (id text, session_limit integer)
+             on conflict (tenant, id) do update set session_limit = excluded.session_limit, ended_at = null"],
+        "agents" => &[
+            "insert into agents as a (tenant, id, team, session_limit, slot_limit)
+             select $1, x.id, x.team, x.session_limit, coalesce(x.session_limit, t.session_limit)
+             from jsonb_to_recordset($2) as x (id text, team text, session_limit integer)
+             join teams t on t.tenant = $1 and t.id = x.team
+             on conflict (tenant, id) do update set team = excluded.team, session_limit = excluded.session_limit,
+               ended_at = null",
+            "delete from agent_skills s using jsonb_to_recordset($2) as x (id text, skills jsonb)
+             where s.tenant = $1 and s.agent = x.id and not x.skills ? s.skill",
+            "insert into agent_skills (tenant, agent, skill, proficiency)
+             select $1, x.id, k.key, k.value::integer
+             from jsonb_to_recordset($2) as x (id text, skills jsonb), jsonb_each_text(x.skills) k
+             on conflict (tenant, agent, skill) do update set proficiency = excluded.proficiency",
+        ],
+        _ => &["insert into points_of_contact (tenant, id, channel, number, kind, country, carrier, skill, session_timeout_s)
+             select $1, id, channel, number, kind, country, carrier, skill, session_timeout_s
+             from jsonb_to_recordset($2) as x (id text, channel text, number text, kind text, country text, carrier text,
+               skill text, session_timeout_s integer)
+             on conflict (tenant, id) do update set channel = excluded.channel, number = excluded.number,
+               kind = excluded.kind, country = excluded.country, carrier = excluded.carrier, skill = excluded.skill,
+               session_timeout_s = excluded.session_timeout_s, ended_at = null"],
+    }
+}
+
+/// Numbers and carriers that are another tenant's, or of a point of contact that is not in the file and stays.
+async fn taken(tx: &Transaction<'_>, tenant: &Slug, file: &TenantFile, prunes: bool) -> Result<Vec<Mistake>, Failure> {
+    let ids: Vec<&Slug> = file.carriers.iter().filter_map(|c| c.id.as_ref()).map(|at| &at.value).collect();
+    let rows = sql::rows(tx, "select id from carriers where id = any($1) and tenant <> $2", &[&ids, tenant]).await?;
+    let taken: Vec<Slug> = rows.iter().map(|row| row.get(0)).collect();
+    let mut mistakes = Vec::new();
+    for id in file.carriers.iter().filter_map(|c| c.id.as_ref()).filter(|id| taken.contains(&id.value)) {
+        mistakes.push(Mistake {
+            line: id.line,
+            what: format!("the carrier {} is another tenant's", id.value),
+            instead: "choose another id".into(),
+        });
+    }
+    for point in &file.points {
+        let Some(number) = &point.number else { continue };
+        let is_short = point.kind.as_ref().is_some_and(|kind| kind.value == "short");
+        let country = point.country.as_ref().map(|at| at.value.as_str()).filter(|_| is_short);
+        let owner = sql::row(
+            tx,
+            "select tenant, id from points_of_contact where number = $1 and ended_at is null and channel = 'sms'
+               and case when kind = 'short' then country else '' end = coalesce($2, '')",
+            &[&number.value, &country],
+        )
+        .await?;
+        let Some(owner) = owner.map(|row| (row.get::<_, Slug>(0), row.get::<_, Slug>(1))) else { continue };
+        let stays = !prunes && !file.points.iter().any(|p| p.id.as_ref().is_some_and(|id| id.value == owner.1));
+        let (what, instead) = if owner.0 != *tenant {
+            let instead = "a number belongs to one tenant of an installation; end it there first".to_owned();
+            (format!("{:?} is another tenant's number", number.value), instead)
+        } else if stays {
+            let what = format!("{:?} is the number of {}, which is not in this file", number.value, owner.1);
+            (what, format!("add {} to the file with another number, or end it by --prune", owner.1))
+        } else {
+            continue;
+        };
+        mistakes.push(Mistake { line: number.line, what, instead });
+    }
+    Ok(mistakes)
+}
