@@ -2,8 +2,8 @@
 """Makes src/tenant/data/countries.tsv: the countries of ISO 3166 with their calling codes, from the PyPI package
 phonenumbers (Apache-2.0), and puts its licence beside it.
 
-    python3 -m venv /tmp/countries && /tmp/countries/bin/pip install phonenumbers==9.0.43
-    /tmp/countries/bin/python scripts/countries.py
+    python3 -m venv .texthub/countries && .texthub/countries/bin/pip install phonenumbers==9.0.43
+    .texthub/countries/bin/python scripts/countries.py
 """
 
 import importlib.metadata

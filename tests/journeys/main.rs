@@ -3,3 +3,4 @@
 
 mod sms;
 mod support;
+mod tenant;

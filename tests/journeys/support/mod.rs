@@ -4,5 +4,6 @@
 #![allow(dead_code, clippy::disallowed_methods, reason = "each of the two test binaries uses a part of it")]
 
 pub mod database;
+pub mod desk;
 pub mod fixtures;
 pub mod stack;

@@ -12,6 +12,7 @@ use texthub::amqp::publisher::Publisher;
 use uuid::Uuid;
 
 use super::database::Database;
+use super::desk::Desk;
 
 /// How long anything may take to happen.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -82,6 +83,56 @@ impl Stack {
         Process { child, port }
     }
 
+    /// Runs a command of the binary to its end.
+    pub fn command(&self, arguments: &[&str]) -> Said {
+        self.command_with(arguments, "")
+    }
+
+    /// Runs a command of the binary to its end, with this on its standard input.
+    pub fn command_with(&self, arguments: &[&str], input: &str) -> Said {
+        let mut child = Command::new(program())
+            .args(arguments)
+            .env("TEXTHUB_DATABASE_URL", &self.database.url)
+            .env("TEXTHUB_AMQP_URL", &self.amqp_url)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Everybody outside the hub, from now on.
+    pub async fn desk(&self, tenant: &str) -> Desk {
+        Desk::open(&self.amqp_url, tenant).await
+    }
+
+    /// A file of this test's own.
+    pub fn file(&self, name: &str, text: &str) -> String {
+        let path = self.folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// The dead letters once there are so many: message id and reason, by time.
+    pub async fn dead(&self, count: usize) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        until("dead letters are in the table", async || {
+            let client = self.database.pool.get().await.unwrap();
+            let rows = client
+                .query("select coalesce(message_id, ''), reason from dead_letters order by set_aside_at, id", &[])
+                .await
+                .unwrap();
+            found = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+            found.len() >= count
+        })
+        .await;
+        found
+    }
+
     /// A publisher on this vhost; the topology is there once a process was ready.
     pub async fn publisher(&self) -> Publisher {
         Publisher::open(&Link::connect(&self.amqp_url, "texthub test").await.unwrap()).await.unwrap()
@@ -99,6 +150,32 @@ impl Drop for Stack {
         if !std::thread::panicking() {
             let _ = std::fs::remove_dir_all(&self.folder);
         }
+    }
+}
+
+/// What a command said, and its exit status.
+pub struct Said {
+    /// Exit status; none when it was killed.
+    pub code: Option<i32>,
+    /// On its standard output.
+    pub out: String,
+    /// On its standard error.
+    pub err: String,
+}
+
+impl Said {
+    /// It went well: its output.
+    #[track_caller]
+    pub fn success(self) -> String {
+        assert_eq!(self.code, Some(0), "{}{}", self.out, self.err);
+        self.out
+    }
+
+    /// It was refused with this status: its words.
+    #[track_caller]
+    pub fn failure(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{}{}", self.out, self.err);
+        self.err
     }
 }
 

@@ -12,19 +12,8 @@ use tokio::sync::mpsc;
 use super::{Stage, now};
 use crate::commands::bench::listen;
 
-/// Sentences for when no file is named.
-pub const SENTENCES: &[&str] = &[
-    "Hi, where can I buy your porridge near the harbour?",
-    "My porridge was lumpy and I am a bit disappointed",
-    "is the big tin cheaper than two small ones?",
-    "It is far too hot, even after ten minutes! What am I doing wrong?",
-    "thanks",
-    "ok, I will try that tomorrow morning",
-    "Does it have milk in it? My daughter must not have any 😟",
-    "I ordered on Monday and nothing has come yet",
-    "That's kind of you!",
-    "Which shops in Oakfield are open on Sunday?",
-];
+/// Sentences for when no file is named, one a line.
+pub const SENTENCES: &str = include_str!("../../../examples/texts.txt");
 
 /// Where a customer may write to.
 #[derive(Clone, Debug)]

@@ -137,7 +137,7 @@ fn end_at(stop: &CancellationToken, seconds: Option<u64>) {
 }
 
 fn texts(asked: &Asked) -> anyhow::Result<Vec<String>> {
-    let Some(path) = &asked.texts else { return Ok(customers::SENTENCES.iter().map(|t| (*t).to_owned()).collect()) };
+    let Some(path) = &asked.texts else { return Ok(customers::SENTENCES.lines().map(str::to_owned).collect()) };
     let read = std::fs::read_to_string(path).map_err(|e| anyhow::anyhow!("cannot read {}: {e}", path.display()))?;
     let texts: Vec<String> = read.lines().map(str::to_owned).filter(|line| !line.is_empty()).collect();
     anyhow::ensure!(!texts.is_empty(), "{} holds no text", path.display());
