@@ -6,6 +6,7 @@ pub mod config;
 pub mod facts;
 pub mod failure;
 pub mod hub;
+pub mod records;
 pub mod retry;
 pub mod routing;
 pub mod runtime;

@@ -45,6 +45,17 @@ enum Command {
     Migrate,
     /// Set up a tenant from its file.
     Apply(commands::apply::Asked),
+    /// List and show what was said.
+    Transcripts(commands::transcripts::Asked),
+    /// End one contact, or all of an agent, a skill or a tenant.
+    End(commands::end::Asked),
+    /// List, show, replay and drop the messages that were set aside.
+    #[command(subcommand)]
+    Dead(commands::dead::Asked),
+    /// Check every invariant, from rows.
+    Audit(commands::audit::Asked),
+    /// Change the number of partitions, while nothing runs.
+    Partitions(commands::partitions::Asked),
     /// Show rooms, queue, agents and timers, live.
     Watch(commands::watch::Asked),
     /// Play customers and agents in front of a live view.
@@ -95,6 +106,11 @@ async fn main() -> ExitCode {
         Command::Run { roles } => commands::run::run(&roles).await,
         Command::Migrate => commands::setup::migrate().await,
         Command::Apply(asked) => commands::apply::run(&asked).await,
+        Command::Transcripts(asked) => commands::transcripts::run(&asked).await,
+        Command::End(asked) => commands::end::run(&asked).await,
+        Command::Dead(asked) => commands::dead::run(&asked).await,
+        Command::Audit(asked) => commands::audit::run(&asked).await,
+        Command::Partitions(asked) => commands::partitions::run(&asked).await,
         Command::Watch(asked) => commands::watch::run(&asked).await,
         Command::Replay(asked) => commands::replay::run(&asked).await,
         Command::Demo(asked) => commands::demo::run(&asked).await,

@@ -40,6 +40,12 @@ pub fn queues(listener: &Listener, partitions: u32) -> Vec<String> {
     }
 }
 
+/// What a worker's queues are bound by.
+#[must_use]
+pub fn keys(listener: &Listener) -> Vec<String> {
+    listener.facts.iter().map(|fact| format!("{fact}.#")).chain([format!("retry.{}.#", listener.name)]).collect()
+}
+
 /// The queue where a worker's messages are set aside.
 #[must_use]
 pub fn dead_queue(worker: &str) -> String {
@@ -133,8 +139,7 @@ async fn worker(channel: &Channel, listener: &Listener, partitions: u32) -> Resu
     for name in &queues {
         queue(channel, name, table(&work)).await?;
     }
-    let keys: Vec<String> =
-        listener.facts.iter().map(|fact| format!("{fact}.#")).chain([format!("retry.{}.#", listener.name)]).collect();
+    let keys = keys(listener);
     if queues.len() == 1 {
         for key in &keys {
             bind(channel, &queues[0], WORK, key).await?;

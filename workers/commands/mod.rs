@@ -1,12 +1,17 @@
 //! The commands: what people and scripts ask for. 0 done, 1 refused or failed, 2 wrong usage.
 
 pub mod apply;
+pub mod audit;
 pub mod bench;
+pub mod dead;
 pub mod demo;
 pub mod dev;
+pub mod end;
+pub mod partitions;
 pub mod replay;
 pub mod run;
 pub mod setup;
+pub mod transcripts;
 pub mod watch;
 
 use deadpool_postgres::Pool;

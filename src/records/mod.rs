@@ -1,0 +1,5 @@
+//! What the hub's rows say about the past: transcripts, dead letters, the audit. Reads, but for the marks on dead letters.
+
+pub mod audit;
+pub mod dead;
+pub mod transcripts;

@@ -1,0 +1,110 @@
+//! Transcripts: closed rooms with every entry, newest first. A list is one query on an index that holds its order; the
+//! entries of the rooms that were found come by their primary key.
+
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use crate::facts::ids::Slug;
+use crate::failure::Failure;
+use crate::hub::sql;
+
+/// Which rooms.
+#[derive(Clone, Debug)]
+pub enum Of {
+    /// All of the tenant.
+    Tenant,
+    /// Those with this customer's number or visitor, whichever of our numbers was used.
+    Customer(String),
+    /// Those on this number of ours.
+    OurNumber(String),
+    /// Those where the number was on either side.
+    EitherSide(String),
+    /// One room, open or closed.
+    Room(Uuid),
+    /// The room of one contact, open or closed.
+    Contact(Uuid),
+}
+
+const COLUMNS: &str =
+    "id, tenant, channel, our_number, customer_number, opened_at, closed_at, close_reason, outcome, agents";
+const NEWEST: &str = "closed_at is not null order by opened_at desc, id limit $2";
+
+impl Of {
+    /// The statement and what it is asked with, beside tenant ($1) and limit ($2).
+    fn rooms(&self) -> (String, Option<&(dyn ToSql + Sync)>) {
+        let from = format!("select {COLUMNS} from rooms where tenant = $1");
+        match self {
+            Self::Tenant => (format!("{from} and {NEWEST}"), None),
+            Self::Customer(number) => (format!("{from} and customer_number = $3 and {NEWEST}"), Some(number)),
+            Self::OurNumber(number) => (format!("{from} and our_number = $3 and {NEWEST}"), Some(number)),
+            Self::EitherSide(number) => (
+                format!(
+                    "(({from} and customer_number = $3 and {NEWEST}) union all ({from} and our_number = $3 and {NEWEST}))
+                     order by opened_at desc, id limit $2"
+                ),
+                Some(number),
+            ),
+            Self::Room(id) => (format!("{from} and id = $3 limit $2"), Some(id)),
+            Self::Contact(id) => {
+                (format!("{from} and id = (select room_id from contacts where id = $3) limit $2"), Some(id))
+            }
+        }
+    }
+
+    /// The whole statement, as it is sent.
+    #[must_use]
+    pub fn statement(&self) -> String {
+        format!(
+            "select r.*, coalesce(e.entries, '[]') as entries
+             from ({}) r
+             left join lateral (
+               select jsonb_agg(jsonb_build_object(
+                        'seq', e.seq, 'author', e.author, 'agent', e.agent, 'kind', e.kind, 'direction', e.direction,
+                        'text', e.text, 'at', e.at, 'parts', e.parts, 'flags', e.flags, 'media', e.media,
+                        'state', coalesce(s.state, case when e.direction = 'inbound' then 'received' else 'posted' end),
+                        'reason', s.reason) order by e.seq) as entries
+               from entries e left join sms s on s.id = e.sms_id where e.room_id = r.id) e on true
+             order by r.opened_at desc, r.id",
+            self.rooms().0
+        )
+    }
+}
+
+/// The newest `limit` transcripts, as the JSON of the contract; entries in their order.
+///
+/// # Errors
+/// A database that is away.
+pub async fn newest(tx: &Transaction<'_>, tenant: &Slug, of: &Of, limit: i64) -> Result<Vec<Value>, Failure> {
+    let statement = of.statement();
+    let mut params: Vec<&(dyn ToSql + Sync)> = vec![tenant, &limit];
+    params.extend(of.rooms().1);
+    let rows = sql::rows(tx, &statement, &params).await?;
+    Ok(rows.iter().map(transcript).collect())
+}
+
+fn transcript(row: &Row) -> Value {
+    let time = |name: &str| row.get::<_, Option<Timestamp>>(name).map(|at| at.to_string());
+    let mut entries: Value = row.get("entries");
+    for entry in entries.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        let at = entry.get("at").and_then(Value::as_str).and_then(|at| at.parse::<Timestamp>().ok());
+        entry.insert("at".into(), json!(at.map(|at| at.to_string())));
+        entry.retain(|key, value| !value.is_null() || !["agent", "flags", "media", "reason"].contains(&key.as_str()));
+    }
+    json!({
+        "room_id": row.get::<_, Uuid>("id"),
+        "tenant": row.get::<_, String>("tenant"),
+        "channel": row.get::<_, String>("channel"),
+        "our_number": row.get::<_, String>("our_number"),
+        "customer_number": row.get::<_, String>("customer_number"),
+        "opened_at": time("opened_at"),
+        "closed_at": time("closed_at"),
+        "outcome": row.get::<_, Option<String>>("outcome"),
+        "reason": row.get::<_, Option<String>>("close_reason"),
+        "agents": row.get::<_, Vec<String>>("agents"),
+        "entries": entries,
+    })
+}
