@@ -20,10 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What to end, and why.
 #[derive(Args, Clone, Debug)]
-#[group(id = "what", required = true, multiple = false, args = ["contact", "all_of"])]
 pub struct Asked {
     /// Exactly this one.
-    #[arg(long)]
+    #[arg(long, required_unless_present = "all_of", conflicts_with = "all_of")]
     contact: Option<Uuid>,
     /// Every live contact of an agent, a skill or a tenant: its slug, or agent:SLUG, skill:SLUG, tenant:SLUG.
     #[arg(long)]

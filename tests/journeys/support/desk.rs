@@ -182,9 +182,9 @@ impl Desk {
     }
 
     /// An agent's text to a customer, on the agent's own initiative; says its id.
-    pub async fn outreach(&self, agent: &str, point: &str, to: &str, text: &str) -> String {
+    pub async fn outreach(&self, agent: &str, ours: &str, to: &str, text: &str) -> String {
         let body = json!({
-            "tenant": self.tenant, "agent": agent, "point_of_contact": point, "to": to, "text": text,
+            "tenant": self.tenant, "agent": agent, "our_number": ours, "to": to, "text": text,
             "written_at": clock::wall().to_string(),
         });
         self.say("outreach.written", &self.tenant, body).await
@@ -195,7 +195,12 @@ impl Desk {
         let by = json!({"kind": "agent", "name": agent});
         let body = json!({"tenant": self.tenant, "contact_id": contact, "by": by, "reason": "done"});
         self.say("contact.ended", &self.tenant, body).await;
-        self.heard("room.closed", |fact| fact["contact_id"] == contact || fact["contact_ids"][0] == contact).await;
+        self.heard("contact.closed", |fact| fact["contact_id"] == contact).await;
+    }
+
+    /// The text of this id stands in a transcript; says its entry.
+    pub async fn appended(&self, text: &str) -> Value {
+        self.heard("entry.appended", |fact| fact["text"] == text).await
     }
 
     /// The refusal of a command.

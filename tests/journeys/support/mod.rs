@@ -6,4 +6,5 @@
 pub mod database;
 pub mod desk;
 pub mod fixtures;
+pub mod recount;
 pub mod stack;

@@ -15,7 +15,7 @@ use super::database::Database;
 use super::desk::Desk;
 
 /// How long anything may take to happen.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Database, vhost and folder.
 pub struct Stack {
