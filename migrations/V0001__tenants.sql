@@ -47,8 +47,8 @@ create table agents (
     session_limit    integer check (session_limit between 1 and 12),
     -- the user's limit, else the team's; written by apply only
     slot_limit       integer not null check (slot_limit between 1 and 12),
-    -- what was in use when the limit was lowered below it: nobody is evicted, nobody is admitted
-    limit_was        integer,
+    -- since when that limit holds: one lowered below use evicts nobody, and admits nobody from then on
+    limit_set_at     timestamptz not null default '2000-01-01Z',
     state            text not null default 'logged_out' check (state in ('logged_out', 'unavailable', 'available')),
     code             text,
     moved_at         timestamptz not null default '2000-01-01Z',

@@ -221,9 +221,7 @@ async fn write(tx: &Transaction<'_>, tenant: &Slug, want: &Rows, changes: &[Chan
     }
     sql::touch(
         tx,
-        "update agents a set slot_limit = coalesce(a.session_limit, t.session_limit),
-                limit_was = nullif(greatest(a.slots_used, coalesce(a.session_limit, t.session_limit)),
-                                   coalesce(a.session_limit, t.session_limit))
+        "update agents a set slot_limit = coalesce(a.session_limit, t.session_limit), limit_set_at = clock_timestamp()
          from teams t
          where a.tenant = $1 and t.tenant = a.tenant and t.id = a.team
            and a.slot_limit <> coalesce(a.session_limit, t.session_limit)",
