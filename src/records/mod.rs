@@ -2,4 +2,5 @@
 
 pub mod audit;
 pub mod dead;
+pub mod ending;
 pub mod transcripts;

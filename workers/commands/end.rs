@@ -1,30 +1,34 @@
 //! `texthub end`: an operator ends one contact, or all of an agent, a skill or a tenant, contact by contact. The room is
 //! closed by the same worker as any other, so its transcript is whole.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::time::Duration;
 
 use clap::Args;
+use comfy_table::Table;
 use deadpool_postgres::Pool;
-use serde_json::json;
 use texthub::amqp::connection::Link;
 use texthub::amqp::publisher::Publisher;
-use texthub::amqp::topology;
-use texthub::amqp::wire::Wire;
 use texthub::config::Config;
+use texthub::facts::heard::{By, ByKind};
+use texthub::facts::ids::{ContactId, FactId, Slug};
+use texthub::records::ending::{self, Became, Found, Of};
 use texthub::runtime::clock::{self, Stopwatch};
-use uuid::Uuid;
 
-/// How long the hub may take.
+/// How long the hub may take without ending any.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Asked for in one go.
+const GO: usize = 100;
 
 /// What to end, and why.
 #[derive(Args, Clone, Debug)]
 pub struct Asked {
     /// Exactly this one.
     #[arg(long, required_unless_present = "all_of", conflicts_with = "all_of")]
-    contact: Option<Uuid>,
-    /// Every live contact of an agent, a skill or a tenant: its slug, or agent:SLUG, skill:SLUG, tenant:SLUG.
+    contact: Option<ContactId>,
+    /// Every live contact of an agent (active or parked), a skill or a tenant: its slug, or agent:SLUG, skill:SLUG,
+    /// tenant:SLUG; `tenant` alone is the one of --tenant.
     #[arg(long)]
     all_of: Option<String>,
     /// Why; it is kept with the contact.
@@ -41,105 +45,102 @@ pub struct Asked {
     yes: bool,
 }
 
-/// A contact that is to end.
-struct Live {
-    id: Uuid,
-    tenant: String,
-    state: String,
-    agent: Option<String>,
-}
-
 /// Ends them.
 pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     let config = super::config()?;
     let pool = super::pool(&config)?;
-    let live = match (asked.contact, &asked.all_of) {
-        (Some(contact), _) => vec![one(&pool, contact).await?],
+    let found = match (asked.contact, &asked.all_of) {
+        (Some(contact), _) => vec![one(&pool, asked, contact).await?],
         (None, Some(whose)) => {
-            let live = all_of(&pool, asked, whose).await?;
-            if live.is_empty() {
+            let (tenant, of) = whose_contacts(&pool, asked, whose).await?;
+            let found = reading(&pool, async |tx| ending::living(tx, &tenant, &of).await).await?;
+            if found.is_empty() {
                 println!("{whose} has no live contact");
                 return Ok(());
             }
-            confirm(asked, whose, &live)?;
-            live
+            confirm(asked, whose, &found)?;
+            found
         }
         (None, None) => anyhow::bail!("say --contact or --all-of"),
     };
-    let by = asked.by.clone().or_else(|| Config::given("USER")).unwrap_or_else(|| "operator".into());
     let link = Link::connect(config.amqp(), "texthub end").await?;
     let publisher = Publisher::open(&link).await?;
     let mut failed = 0;
-    for contact in &live {
-        match end(&pool, &publisher, contact, &asked.reason, &by).await {
-            Ok(()) => println!("ended contact {}", contact.id),
-            Err(error) => {
-                failed += 1;
-                eprintln!("contact {}: {error:#}", contact.id);
-            }
-        }
+    for some in found.chunks(GO) {
+        failed += end(&pool, &publisher, asked, some).await?;
     }
     link.close().await;
-    anyhow::ensure!(failed == 0, "{failed} of {} did not end", live.len());
+    anyhow::ensure!(failed == 0, "{failed} of {} did not end", found.len());
     Ok(())
 }
 
-const LIVE: &str = "state in ('prequeue', 'queued', 'offered', 'active', 'parked')";
-
-async fn one(pool: &Pool, contact: Uuid) -> anyhow::Result<Live> {
-    let client = pool.get().await?;
-    let row = client.query_opt("select id, tenant, state, agent from contacts where id = $1", &[&contact]).await?;
-    let Some(row) = row else { anyhow::bail!("there is no contact {contact}") };
-    let live = Live { id: row.get(0), tenant: row.get(1), state: row.get(2), agent: row.get(3) };
-    let is_over = ["closed", "wrap_up"].contains(&live.state.as_str());
-    anyhow::ensure!(!is_over, "contact {contact} has ended already; it is {}", live.state);
-    Ok(live)
+async fn reading<T>(
+    pool: &Pool,
+    read: impl AsyncFnOnce(&deadpool_postgres::Transaction<'_>) -> Result<T, texthub::failure::Failure>,
+) -> anyhow::Result<T> {
+    let mut client = pool.get().await?;
+    let tx = client.transaction().await?;
+    read(&tx).await.map_err(|failure| anyhow::anyhow!("{failure}"))
 }
 
-/// Live contacts of an agent, a skill or a tenant.
-async fn all_of(pool: &Pool, asked: &Asked, whose: &str) -> anyhow::Result<Vec<Live>> {
+async fn one(pool: &Pool, asked: &Asked, contact: ContactId) -> anyhow::Result<Found> {
+    let found = reading(pool, async |tx| ending::one(tx, contact).await).await?;
+    let found = found.filter(|found| asked.tenant.as_ref().is_none_or(|tenant| found.tenant.as_str() == tenant));
+    let Some(found) = found else { anyhow::bail!("there is no contact {contact}") };
+    anyhow::ensure!(!found.is_over(), "contact {contact} has ended already; it is {}", found.state);
+    Ok(found)
+}
+
+/// The tenant and what is meant within it.
+async fn whose_contacts(pool: &Pool, asked: &Asked, whose: &str) -> anyhow::Result<(Slug, Of)> {
+    if whose == "tenant" {
+        return Ok((super::transcripts::tenant(pool, asked.tenant.as_deref()).await?, Of::Tenant));
+    }
     let (kind, name) = whose.split_once(':').unwrap_or(("", whose));
-    let client = pool.get().await?;
-    let known = client
+    let rows = pool
+        .get()
+        .await?
         .query(
             "select 'agent', tenant from agents where id = $1 union all select 'skill', tenant from skills where id = $1
              union all select 'tenant', id from tenants where id = $1",
             &[&name],
         )
         .await?;
-    let fits = |row: &&tokio_postgres::Row| {
-        (kind.is_empty() || row.get::<_, &str>(0) == kind)
-            && asked.tenant.as_ref().is_none_or(|tenant| row.get::<_, &str>(1) == tenant)
+    let known: Vec<(String, Slug)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let fits = |known: &&(String, Slug)| {
+        (kind.is_empty() || known.0 == kind) && asked.tenant.as_ref().is_none_or(|tenant| known.1.as_str() == tenant)
     };
-    let fitting: Vec<_> = known.iter().filter(fits).collect();
-    let (kind, tenant): (&str, &str) = match fitting.as_slice() {
-        [] => anyhow::bail!("there is no agent, skill or tenant {name}"),
-        [row] => (row.get(0), row.get(1)),
-        _ => anyhow::bail!("{name} names several; say agent:{name}, skill:{name} or tenant:{name}, and --tenant"),
+    let fitting: Vec<&(String, Slug)> = known.iter().filter(fits).collect();
+    let [(kind, tenant)] = fitting.as_slice() else {
+        anyhow::ensure!(!fitting.is_empty(), "there is no agent, skill or tenant {whose}");
+        anyhow::bail!("{name} names several; say agent:{name}, skill:{name} or tenant:{name}, and --tenant");
     };
-    let column = match kind {
-        "agent" => "agent",
-        "skill" => "skill",
-        _ => "tenant",
+    let of = match kind.as_str() {
+        "agent" => Of::Agent(name.parse()?),
+        "skill" => Of::Skill(name.parse()?),
+        _ => Of::Tenant,
     };
-    let statement = format!(
-        "select id, tenant, state, agent from contacts where tenant = $1 and {column} = $2 and {LIVE} order by queued_at, id"
-    );
-    let rows = client.query(&statement, &[&tenant, &name]).await?;
-    Ok(rows
-        .iter()
-        .map(|row| Live { id: row.get(0), tenant: row.get(1), state: row.get(2), agent: row.get(3) })
-        .collect())
+    Ok((tenant.clone(), of))
 }
 
-fn confirm(asked: &Asked, whose: &str, live: &[Live]) -> anyhow::Result<()> {
-    for contact in live {
-        println!("{}  {:<8}  {}", contact.id, contact.state, contact.agent.as_deref().unwrap_or("-"));
+fn confirm(asked: &Asked, whose: &str, found: &[Found]) -> anyhow::Result<()> {
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_header(["CONTACT", "STATE", "SKILL", "AGENT", "SINCE"]);
+    for contact in found {
+        let agent = contact.agent.as_ref().map_or("-", Slug::as_str);
+        table.add_row([
+            contact.id.to_string(),
+            contact.state.clone(),
+            contact.skill.to_string(),
+            agent.to_owned(),
+            contact.queued_at.to_string(),
+        ]);
     }
+    println!("{table}");
     if asked.yes {
         return Ok(());
     }
-    print!("end these {} contacts of {whose}? [y/N] ", live.len());
+    print!("end these {} contacts of {whose}? [y/N] ", found.len());
     std::io::stdout().flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
@@ -147,36 +148,44 @@ fn confirm(asked: &Asked, whose: &str, live: &[Live]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says `contact.ended`, and awaits what becomes of it.
-async fn end(pool: &Pool, publisher: &Publisher, contact: &Live, reason: &str, by: &str) -> anyhow::Result<()> {
-    let id = clock::new_id();
-    let by = json!({"kind": "supervisor", "name": by});
-    let body = json!({"id": id, "tenant": contact.tenant, "contact_id": contact.id, "by": by, "reason": reason});
-    let properties = lapin::BasicProperties::default()
-        .with_delivery_mode(2)
-        .with_content_type("application/json".into())
-        .with_message_id(id.to_string().into())
-        .with_type("contact.ended.v1".into());
-    let key = format!("contact.ended.{}", contact.tenant);
-    publisher
-        .send(vec![Wire { exchange: topology::FRONT, key, body: body.to_string().into_bytes(), properties }])
-        .await?;
-    let watch = Stopwatch::start();
-    while watch.elapsed() < PATIENCE {
-        let client = pool.get().await?;
-        let over = "select from contacts where id = $1 and state in ('wrap_up', 'closed')";
-        if client.query_opt(over, &[&contact.id]).await?.is_some() {
-            return Ok(());
+/// Says `contact.ended` for each, and awaits what becomes of them; how many did not end.
+async fn end(pool: &Pool, publisher: &Publisher, asked: &Asked, found: &[Found]) -> anyhow::Result<usize> {
+    let name = asked.by.clone().or_else(|| Config::given("USER")).unwrap_or_else(|| "operator".into());
+    let by = || By { kind: ByKind::Supervisor, name: name.clone() };
+    let mut waiting: HashMap<FactId, &Found> = found.iter().map(|contact| (FactId(clock::new_id()), contact)).collect();
+    let asks: Vec<_> = waiting.iter().map(|(id, contact)| ending::ask(*id, contact, by(), &asked.reason)).collect();
+    publisher.say(&asks).await?;
+    let (mut failed, mut watch) = (0, Stopwatch::start());
+    while !waiting.is_empty() && watch.elapsed() < PATIENCE {
+        let ids: Vec<FactId> = waiting.keys().copied().collect();
+        for (id, became) in reading(pool, async |tx| ending::became(tx, &ids).await).await? {
+            let Some(contact) = waiting.remove(&id) else { continue };
+            watch = Stopwatch::start();
+            match became {
+                Became::Ended => println!("ended contact {}", contact.id),
+                // somebody was faster: what was asked for is so
+                Became::Refused(reason, _) if reason == "already_ended" => {
+                    println!("contact {} was over already", contact.id);
+                }
+                Became::Refused(reason, sentence) => {
+                    failed += 1;
+                    eprintln!("contact {}: {reason}: {sentence}", contact.id);
+                }
+                Became::SetAside(reason, detail) => {
+                    failed += 1;
+                    eprintln!("contact {}: set aside, {reason}: {detail}", contact.id);
+                }
+            }
         }
-        let refused = client.query_opt("select reason, sentence from refusals where refused_id = $1", &[&id]).await?;
-        if let Some(row) = refused {
-            anyhow::bail!("{}: {}", row.get::<_, String>(0), row.get::<_, String>(1));
+        if !waiting.is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let dead = "select reason, coalesce(detail, '') from dead_letters where message_id = $1";
-        if let Some(row) = client.query_opt(dead, &[&id.to_string()]).await? {
-            anyhow::bail!("set aside, {}: {}", row.get::<_, String>(0), row.get::<_, String>(1));
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    anyhow::bail!("it was asked for, and {PATIENCE:?} later it still lives; does the worker wrap_up run?")
+    for (id, contact) in &waiting {
+        eprintln!(
+            "contact {}: asked for (fact {id}) and not ended yet; it will be once the worker wrap_up runs",
+            contact.id
+        );
+    }
+    Ok(failed + waiting.len())
 }
