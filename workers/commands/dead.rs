@@ -5,7 +5,7 @@ use comfy_table::Table;
 use serde_json::{Value, json};
 use texthub::amqp::connection::Link;
 use texthub::amqp::publisher::Publisher;
-use texthub::records::dead::{self, Letter, Of, Replayed};
+use texthub::records::dead::{self, Letter, Of, Replayed, masked};
 use uuid::Uuid;
 
 /// What to do with them.
@@ -27,25 +27,25 @@ pub enum Asked {
     },
     /// Show one, with its body.
     Show {
-        /// Its id.
-        id: Uuid,
+        /// Its id, or the message's.
+        id: String,
         /// As JSON.
         #[arg(long)]
         json: bool,
     },
     /// Send them to their workers again.
     Replay {
-        /// Their ids.
+        /// Their ids, or the messages'.
         #[arg(required_unless_present_any = ["reason", "worker"])]
-        ids: Vec<Uuid>,
+        ids: Vec<String>,
         #[command(flatten)]
         which: Which,
     },
     /// Mark them as dropped: nobody will handle them; their rows stay.
     Drop {
-        /// Their ids.
+        /// Their ids, or the messages'.
         #[arg(required_unless_present_any = ["reason", "worker"])]
-        ids: Vec<Uuid>,
+        ids: Vec<String>,
         #[command(flatten)]
         which: Which,
     },
@@ -66,7 +66,7 @@ pub struct Which {
 }
 
 impl Which {
-    fn of(&self, ids: &[Uuid]) -> Of {
+    fn of(&self, ids: &[String]) -> Of {
         let which = self.clone();
         Of { ids: ids.to_vec(), reason: which.reason, worker: which.worker, tenant: which.tenant, ..Of::default() }
     }
@@ -81,9 +81,9 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
             Ok(())
         }
         Asked::Show { id, json } => {
-            let letters = find(&Of { ids: vec![*id], settled: true, ..Of::default() }).await?;
-            let Some(letter) = letters.first() else { anyhow::bail!("there is no dead letter {id}") };
-            show(letter, *json);
+            let letters = find(&Of { ids: vec![id.clone()], settled: true, ..Of::default() }).await?;
+            anyhow::ensure!(!letters.is_empty(), "there is no dead letter {id}");
+            show(&letters, *json);
             Ok(())
         }
         Asked::Replay { ids, which } => replay(&which.of(ids)).await,
@@ -98,9 +98,11 @@ async fn find(of: &Of) -> anyhow::Result<Vec<Letter>> {
     dead::find(&tx, of).await.map_err(|failure| anyhow::anyhow!("{failure}"))
 }
 
+/// For a list: what outsiders chose is masked where it may be a number.
 fn brief(letter: &Letter) -> Value {
     json!({
-        "id": letter.id, "message_id": letter.message_id, "fact": letter.fact, "worker": letter.worker,
+        "id": letter.id, "message_id": letter.message_id.as_deref().map(masked),
+        "fact": letter.fact.as_deref().map(masked), "worker": letter.worker,
         "reason": letter.reason, "detail": letter.detail, "tenant": letter.tenant, "at": letter.at.to_string(),
         "times": letter.times, "state": letter.state,
     })
@@ -123,7 +125,7 @@ fn list(letters: &[Letter], is_json: bool) {
             letter.id.to_string(),
             letter.at.to_string(),
             letter.worker.clone(),
-            letter.fact.clone().unwrap_or_else(|| "-".into()),
+            letter.fact.as_deref().map_or_else(|| "-".into(), masked),
             letter.reason.clone(),
             letter.times.to_string(),
             letter.state.clone(),
@@ -132,18 +134,30 @@ fn list(letters: &[Letter], is_json: bool) {
     println!("{table}");
 }
 
-fn show(letter: &Letter, is_json: bool) {
-    let body = String::from_utf8_lossy(&letter.body);
+fn show(letters: &[Letter], is_json: bool) {
     if is_json {
-        let mut value = brief(letter);
-        value["body"] = serde_json::from_slice(&letter.body).unwrap_or_else(|_| json!(body));
-        println!("{value:#}");
+        let mut shown: Vec<Value> = letters.iter().map(whole).collect();
+        let one = if shown.len() == 1 { shown.pop() } else { None };
+        println!("{:#}", one.unwrap_or(Value::Array(shown)));
         return;
     }
-    println!("id       {}\nmessage  {}", letter.id, letter.message_id.as_deref().unwrap_or("-"));
-    println!("worker   {}\nfact     {}", letter.worker, letter.fact.as_deref().unwrap_or("-"));
-    println!("reason   {}: {}", letter.reason, letter.detail.as_deref().unwrap_or("-"));
-    println!("at       {} ({} times)\nstate    {}\nbody     {body}", letter.at, letter.times, letter.state);
+    for letter in letters {
+        let body = String::from_utf8_lossy(&letter.body);
+        println!("id       {}\nmessage  {}", letter.id, letter.message_id.as_deref().unwrap_or("-"));
+        println!("worker   {}\nfact     {}", letter.worker, letter.fact.as_deref().unwrap_or("-"));
+        println!("reason   {}: {}", letter.reason, letter.detail.as_deref().unwrap_or("-"));
+        println!("at       {} ({} times)\nstate    {}\nbody     {body}\n", letter.at, letter.times, letter.state);
+    }
+}
+
+/// The letter with its body, as JSON where it is some.
+fn whole(letter: &Letter) -> Value {
+    let mut value = brief(letter);
+    value["message_id"] = json!(letter.message_id);
+    value["fact"] = json!(letter.fact);
+    let text = || json!(String::from_utf8_lossy(&letter.body));
+    value["body"] = serde_json::from_slice(&letter.body).unwrap_or_else(|_| text());
+    value
 }
 
 async fn replay(of: &Of) -> anyhow::Result<()> {
@@ -156,8 +170,9 @@ async fn replay(of: &Of) -> anyhow::Result<()> {
     let mut gone = 0;
     // oldest first: the order in which they came
     for letter in letters.iter().rev() {
-        match dead::replay(&pool, &publisher, letter.id).await {
+        match dead::replay(&pool, &publisher, letter).await {
             Ok(Replayed::Yes) => gone += 1,
+            Ok(Replayed::Returned) => eprintln!("{}: it went out, and was set aside again or settled", letter.id),
             Ok(Replayed::Settled) => eprintln!("{}: somebody else has replayed or dropped it", letter.id),
             Ok(Replayed::NoKey) => eprintln!("{}: nobody can tell which fact it is; it can only be dropped", letter.id),
             Err(failure) => eprintln!("{}: {failure}; it stays open", letter.id),
