@@ -21,12 +21,16 @@ pub enum Of {
     Customer(String),
     /// Those on this number of ours.
     OurNumber(String),
+    /// Those between this customer's number and this number of ours.
+    Between(String, String),
     /// Those where the number was on either side.
     EitherSide(String),
     /// One room, open or closed.
     Room(Uuid),
     /// The room of one contact, open or closed.
     Contact(Uuid),
+    /// The room of one session, open or closed.
+    Session(Uuid),
 }
 
 const COLUMNS: &str =
@@ -35,24 +39,34 @@ const NEWEST: &str = "closed_at is not null order by opened_at desc, id limit $2
 
 impl Of {
     /// The statement and what it is asked with, beside tenant ($1) and limit ($2).
-    fn rooms(&self) -> (String, Option<&(dyn ToSql + Sync)>) {
+    fn rooms(&self) -> (String, Vec<&(dyn ToSql + Sync)>) {
         let from = format!("select {COLUMNS} from rooms where tenant = $1");
+        let of = |table: &str| format!("{from} and id = (select room_id from {table} where id = $3) limit $2");
         match self {
-            Self::Tenant => (format!("{from} and {NEWEST}"), None),
-            Self::Customer(number) => (format!("{from} and customer_number = $3 and {NEWEST}"), Some(number)),
-            Self::OurNumber(number) => (format!("{from} and our_number = $3 and {NEWEST}"), Some(number)),
+            Self::Tenant => (format!("{from} and {NEWEST}"), vec![]),
+            Self::Customer(number) => (format!("{from} and customer_number = $3 and {NEWEST}"), vec![number]),
+            Self::OurNumber(number) => (format!("{from} and our_number = $3 and {NEWEST}"), vec![number]),
+            Self::Between(customer, ours) => {
+                (format!("{from} and customer_number = $3 and our_number = $4 and {NEWEST}"), vec![customer, ours])
+            }
             Self::EitherSide(number) => (
                 format!(
-                    "(({from} and customer_number = $3 and {NEWEST}) union all ({from} and our_number = $3 and {NEWEST}))
+                    "(({from} and customer_number = $3 and {NEWEST})
+                      union all ({from} and our_number = $3 and customer_number <> $3 and {NEWEST}))
                      order by opened_at desc, id limit $2"
                 ),
-                Some(number),
+                vec![number],
             ),
-            Self::Room(id) => (format!("{from} and id = $3 limit $2"), Some(id)),
-            Self::Contact(id) => {
-                (format!("{from} and id = (select room_id from contacts where id = $3) limit $2"), Some(id))
-            }
+            Self::Room(id) => (format!("{from} and id = $3 limit $2"), vec![id]),
+            Self::Contact(id) => (of("contacts"), vec![id]),
+            Self::Session(id) => (of("sessions"), vec![id]),
         }
+    }
+
+    /// One room is asked for by an id.
+    #[must_use]
+    pub fn is_one(&self) -> bool {
+        matches!(self, Self::Room(_) | Self::Contact(_) | Self::Session(_))
     }
 
     /// The whole statement, as it is sent.

@@ -18,7 +18,7 @@ pub struct Asked {
     #[arg(long)]
     customer: Option<String>,
     /// On this number of ours.
-    #[arg(long, conflicts_with = "customer")]
+    #[arg(long)]
     our_number: Option<String>,
     /// With this number on either side.
     #[arg(long, conflicts_with_all = ["customer", "our_number"])]
@@ -29,10 +29,13 @@ pub struct Asked {
     /// The room of one contact, open or closed.
     #[arg(long, conflicts_with_all = ["customer", "our_number", "number", "room"])]
     contact: Option<Uuid>,
+    /// The room of one session, open or closed.
+    #[arg(long, conflicts_with_all = ["customer", "our_number", "number", "room", "contact"])]
+    session: Option<Uuid>,
     /// The newest so many.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(i64).range(1..=1000))]
     last: i64,
-    /// Show every text; so do --room and --contact.
+    /// Show every text; so do --room, --contact and --session.
     #[arg(long)]
     texts: bool,
     /// As JSON, with every text.
@@ -47,6 +50,8 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     let of = match asked {
         Asked { room: Some(id), .. } => Of::Room(*id),
         Asked { contact: Some(id), .. } => Of::Contact(*id),
+        Asked { session: Some(id), .. } => Of::Session(*id),
+        Asked { customer: Some(customer), our_number: Some(ours), .. } => Of::Between(customer.clone(), ours.clone()),
         Asked { customer: Some(number), .. } => Of::Customer(number.clone()),
         Asked { our_number: Some(number), .. } => Of::OurNumber(number.clone()),
         Asked { number: Some(number), .. } => Of::EitherSide(number.clone()),
@@ -55,12 +60,12 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     let mut client = pool.get().await?;
     let tx = client.transaction().await?;
     let found = newest(&tx, &tenant, &of, asked.last).await.map_err(|failure| anyhow::anyhow!("{failure}"))?;
+    anyhow::ensure!(!found.is_empty() || !of.is_one(), "there is no such room in tenant {tenant}");
     if asked.json {
         println!("{:#}", Value::Array(found));
-        return Ok(());
-    }
-    anyhow::ensure!(!found.is_empty(), "there is no such transcript in tenant {tenant}");
-    if asked.texts || matches!(of, Of::Room(_) | Of::Contact(_)) {
+    } else if found.is_empty() {
+        println!("no transcripts");
+    } else if asked.texts || of.is_one() {
         found.iter().for_each(show);
     } else {
         list(&found);
