@@ -1,6 +1,9 @@
 //! What an operator asks of the hub's rows: transcripts, ends, dead letters, the audit.
 
 mod audit;
+mod dead;
+mod ending;
+mod transcripts;
 
 use serde_json::{Value, json};
 
