@@ -8,7 +8,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ExchangeKind};
 
 use super::{Lost, ladder, patiently};
-use crate::facts::heard::SAID_TO_THE_HUB;
+use crate::facts::heard::{Hearable, SAID_TO_THE_HUB, SmsReceived};
 
 /// The front exchange: programs publish and bind there.
 pub const FRONT: &str = "texthub";
@@ -149,21 +149,28 @@ async fn worker(channel: &Channel, listener: &Listener, partitions: u32) -> Resu
     spread(channel, listener.name, &queues, &keys).await
 }
 
-/// By conversation: our own publications name it in a header; outside producers, who need not, are hashed by the key.
+/// The exchanges that spread a worker's messages over its partitions: by the conversation's header, by the key.
+#[must_use]
+pub fn spreaders(worker: &str) -> [String; 2] {
+    [format!("{worker}.by_conversation"), format!("{worker}.by_key")]
+}
+
+/// By conversation. What the hub says names it in a header; a carrier's text, whose producer need not, has it in its key.
+/// Other facts without the header share one partition: slower, and in order. (Looking at each message for the header by
+/// a headers exchange halves the rate of publishing.)
 async fn spread(channel: &Channel, name: &str, queues: &[String], keys: &[String]) -> Result<(), Lost> {
     let hash = || ExchangeKind::Custom("x-consistent-hash".into());
-    let (by_conversation, by_key) = (format!("{name}.by_conversation"), format!("{name}.by_key"));
-    exchange(channel, &by_key, hash(), FieldTable::default()).await?;
+    let [by_conversation, by_key] = spreaders(name);
     exchange(channel, &by_conversation, hash(), table(&[("hash-header", word("conversation"))])).await?;
-    exchange(channel, name, ExchangeKind::Headers, table(&[("alternate-exchange", word(&by_key))])).await?;
-    let present = table(&[("x-match", word("all")), ("conversation", AMQPValue::Void)]);
-    bind_exchange(channel, &by_conversation, name, "", present).await?;
+    exchange(channel, &by_key, hash(), FieldTable::default()).await?;
     for queue in queues {
         bind(channel, queue, &by_conversation, "1").await?;
         bind(channel, queue, &by_key, "1").await?;
     }
     for key in keys {
-        bind_exchange(channel, name, WORK, key, FieldTable::default()).await?;
+        let has_it_in_its_key = key.strip_suffix(".#") == Some(SmsReceived::NAME);
+        let to = if has_it_in_its_key { &by_key } else { &by_conversation };
+        bind_exchange(channel, to, WORK, key, FieldTable::default()).await?;
     }
     Ok(())
 }

@@ -104,10 +104,14 @@ pub async fn lock_open(tx: &Transaction<'_>, ends: &[&Ends]) -> Result<Vec<Room>
     let countries: Vec<&str> = ends.iter().map(|e| e.our_country.as_str()).collect();
     let customers: Vec<&str> = ends.iter().map(|e| e.customer_number.as_str()).collect();
     let sql = format!(
-        "select {COLUMNS} from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
-           as e (tenant, channel, our_number, our_country, customer_number)
-         join rooms r on r.tenant = e.tenant and r.channel = e.channel and r.our_number = e.our_number
-           and r.our_country = e.our_country and r.customer_number = e.customer_number and r.closed_at is null
+        // the fence of `limit` keeps the search by the unique index of open rooms, once for each pair of ends
+        "select {COLUMNS} from rooms r where r.closed_at is null and r.id = any(array(
+           select o.id from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+             as e (tenant, channel, our_number, our_country, customer_number)
+           cross join lateral (
+             select o.id from rooms o where o.tenant = e.tenant and o.channel = e.channel
+               and o.our_number = e.our_number and o.our_country = e.our_country
+               and o.customer_number = e.customer_number and o.closed_at is null limit 1) o))
          order by r.id for update of r"
     );
     let rows = sql::rows(tx, &sql, &[&tenants, &channels, &ours, &countries, &customers]).await?;

@@ -14,6 +14,12 @@ mod migrations {
 /// Nobody else may migrate meanwhile: an arbitrary number of our own.
 const MIGRATING: i64 = 0x7465_7874_6875_6201;
 
+/// The hot path's statements are set-based on small sets and find their rows by index. A generic plan is made once, and
+/// by what the tables held then: made while a table was small, a sequential scan or a hash of all of it would stay when it
+/// has grown. So plans here do not depend on how full a table is; commands that count whole tables take this back.
+const PLANS: &str = "set plan_cache_mode = force_generic_plan; set jit = off;
+    set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off";
+
 /// A pool of at most `size` connections.
 ///
 /// # Errors
@@ -31,11 +37,7 @@ pub fn pool(url: &str, name: &str, size: usize) -> Result<Pool, String> {
         .timeouts(Timeouts { wait, create: wait, recycle: wait })
         .runtime(Runtime::Tokio1)
         .post_create(Hook::async_fn(|client, _| {
-            Box::pin(async move {
-                // set-based statements on small sets: a custom plan each time costs more than it brings
-                let set = "set plan_cache_mode = force_generic_plan; set jit = off";
-                client.batch_execute(set).await.map_err(HookError::Backend)
-            })
+            Box::pin(async move { client.batch_execute(PLANS).await.map_err(HookError::Backend) })
         }))
         .build()
         .map_err(|error| error.to_string())

@@ -29,11 +29,7 @@ async fn rewire(channel: &lapin::Channel, listener: &Listener, before: u32, coun
         }
     }
     if count == 1 {
-        for name in [
-            listener.name.to_owned(),
-            format!("{}.by_conversation", listener.name),
-            format!("{}.by_key", listener.name),
-        ] {
+        for name in topology::spreaders(listener.name) {
             channel.exchange_delete(name.as_str().into(), ExchangeDeleteOptions::default()).await?;
         }
     }
@@ -73,7 +69,7 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     let publisher = Publisher::open(&link).await?;
     let mut moved = 0;
     for (worker, name) in &unused {
-        let spreading = [format!("{worker}.by_conversation"), format!("{worker}.by_key")];
+        let spreading = topology::spreaders(worker);
         // to one partition: they are gone already
         for exchange in spreading.iter().filter(|_| asked.count > 1) {
             let (queue, from) = (name.as_str().into(), exchange.as_str().into());

@@ -64,9 +64,10 @@ impl Ground {
                  delete from ready_agents where tenant = '{tenant}'; delete from agent_skills where tenant = '{tenant}';
                  delete from agents where tenant = '{tenant}'; delete from teams where tenant = '{tenant}';
                  delete from skills where tenant = '{tenant}'; delete from tenants where id = '{tenant}';
-                 commit; reset statement_timeout; vacuum analyze rooms, entries, contacts, offers, heard, agents, ready_agents;"
+                 commit; reset statement_timeout;"
             ))
             .await?;
+        client.batch_execute("vacuum analyze rooms, entries, contacts, offers, heard, agents, ready_agents").await?;
         Ok(())
     }
 }
