@@ -3,6 +3,7 @@
 
 pub mod amqp;
 pub mod config;
+pub mod contract;
 pub mod facts;
 pub mod failure;
 pub mod hub;

@@ -21,6 +21,7 @@ mod support;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use texthub::amqp::topology::Listener;
 use texthub::config::Config;
 use texthub::runtime::single::Each;
 use texthub::runtime::supervisor::Role;
@@ -62,6 +63,8 @@ enum Command {
     Demo(commands::demo::Asked),
     /// Send texts of a file as inbound.
     Replay(commands::replay::Asked),
+    /// Print the public contract as an `AsyncAPI` 3.0 document.
+    Asyncapi,
     /// A whole stack on this machine, with servers of its own.
     Dev(commands::dev::Asked),
     /// Measure the pipeline beside a raw loop.
@@ -91,6 +94,13 @@ fn roles(config: &Config) -> Vec<Role> {
     roles
 }
 
+/// What the workers hear, whatever the settings.
+fn listeners() -> Vec<Listener> {
+    let nowhere = [("TEXTHUB_DATABASE_URL", "postgres://-".to_owned()), ("TEXTHUB_AMQP_URL", "amqp://-".to_owned())];
+    let config = Config::of(&nowhere).unwrap_or_else(|mistakes| unreachable!("{mistakes}"));
+    roles(&config).iter().filter_map(|role| role.listener).collect()
+}
+
 /// Names of the roles, each once.
 fn role_names(config: &Config) -> Vec<&'static str> {
     let mut names: Vec<&str> = roles(config).iter().map(|role| role.name).collect();
@@ -114,6 +124,7 @@ async fn main() -> ExitCode {
         Command::Watch(asked) => commands::watch::run(&asked).await,
         Command::Replay(asked) => commands::replay::run(&asked).await,
         Command::Demo(asked) => commands::demo::run(&asked).await,
+        Command::Asyncapi => commands::asyncapi::run(),
         Command::Dev(asked) => commands::dev::run(&asked).await,
         Command::Bench(asked) => commands::bench::run(&asked).await,
     };

@@ -91,6 +91,19 @@ pub fn digest(body: &[u8]) -> Vec<u8> {
     Sha256::digest(canonical.as_deref().unwrap_or(body))[..16].to_vec()
 }
 
+/// A fact as the contract describes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Described {
+    /// `sms.received` and the like.
+    pub name: &'static str,
+    /// Where it is published.
+    pub to: To,
+    /// Its body's schema; what it shares with others goes to the generator's definitions.
+    pub schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
+    /// Reads a body and writes it again: equal where the type knows every field of it.
+    pub through: fn(serde_json::Value) -> Result<serde_json::Value, serde_json::Error>,
+}
+
 /// Where a publication goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum To {

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::envelope::Reason;
+use super::envelope::{Described, Reason, To};
 use super::ids::{ContactId, FactId, OfferId, RoomId, Slug};
 
 /// A body that a worker can hear.
@@ -76,6 +76,13 @@ macro_rules! hear {
         )+
         /// Every fact that may be said to the hub from outside: their keys lead from `texthub` to `texthub.work`.
         pub const SAID_TO_THE_HUB: &[&str] = &[$($wire),+];
+        /// The same, with their schemas.
+        pub const DESCRIBED: &[Described] = &[$(Described {
+            name: $wire,
+            to: To::Announce,
+            schema: |generator| generator.subschema_for::<$name>(),
+            through: |body| serde_json::to_value(serde_json::from_value::<$name>(body)?),
+        }),+];
     };
 }
 

@@ -8,7 +8,15 @@ pub mod said;
 
 /// Declares facts: the struct, its name on the wire and where it goes.
 macro_rules! facts {
-    ($($(#[$doc:meta])* $name:ident = $wire:literal to $to:ident { $($(#[$fdoc:meta])* $field:ident : $ty:ty),* $(,)? })+) => {$(
+    ($($(#[$doc:meta])* $name:ident = $wire:literal to $to:ident { $($(#[$fdoc:meta])* $field:ident : $ty:ty),* $(,)? })+) => {
+        /// All facts of this table, with their schemas.
+        pub const DESCRIBED: &[$crate::facts::envelope::Described] = &[$($crate::facts::envelope::Described {
+            name: $wire,
+            to: $crate::facts::envelope::To::$to,
+            schema: |generator| generator.subschema_for::<$name>(),
+            through: |body| serde_json::to_value(serde_json::from_value::<$name>(body)?),
+        }),+];
+        $(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         pub struct $name {

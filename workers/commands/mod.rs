@@ -1,6 +1,7 @@
 //! The commands: what people and scripts ask for. 0 done, 1 refused or failed, 2 wrong usage.
 
 pub mod apply;
+pub mod asyncapi;
 pub mod audit;
 pub mod bench;
 pub mod dead;

@@ -1,0 +1,24 @@
+//! `texthub asyncapi`: the public contract as an `AsyncAPI` 3.0 document.
+
+use texthub::amqp::topology::Listener;
+use texthub::contract;
+
+/// The document, as it is written to docs/asyncapi.json.
+pub fn text(listeners: &[Listener]) -> String {
+    format!("{:#}\n", contract::document(listeners))
+}
+
+/// Prints it.
+pub fn run() -> anyhow::Result<()> {
+    print!("{}", text(&crate::listeners()));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_document_in_docs_is_the_one_that_the_code_makes() {
+        let committed = include_str!("../../docs/asyncapi.json");
+        assert!(committed == super::text(&crate::listeners()), "run `texthub asyncapi >docs/asyncapi.json`");
+    }
+}
