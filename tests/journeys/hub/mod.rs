@@ -4,6 +4,7 @@ mod conversation;
 mod deadline;
 mod force_end;
 mod outreach;
+mod outsider;
 mod worked_example;
 
 use crate::support::stack::Stack;
