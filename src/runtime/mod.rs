@@ -8,5 +8,6 @@ pub mod faults;
 pub mod pass;
 pub mod single;
 pub mod supervisor;
+pub mod suspects;
 pub mod telemetry;
 pub mod worker;
