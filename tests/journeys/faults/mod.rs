@@ -3,6 +3,7 @@
 mod each_point;
 mod expiry;
 mod hands;
+mod poison;
 mod sessions;
 mod storm;
 
