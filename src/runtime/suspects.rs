@@ -5,6 +5,7 @@
 
 use deadpool_postgres::Pool;
 use lapin::message::Delivery;
+use uuid::Uuid;
 
 use crate::amqp::delivery;
 use crate::facts::envelope::digest;
@@ -22,7 +23,7 @@ pub fn is_one(delivery: &Delivery) -> bool {
 }
 
 fn key(delivery: &Delivery) -> String {
-    let of_body = || digest(&delivery.data).iter().map(|byte| format!("{byte:02x}")).collect();
+    let of_body = || Uuid::from_slice(&digest(&delivery.data)).unwrap_or_default().to_string();
     delivery.properties.message_id().as_ref().map_or_else(of_body, ToString::to_string)
 }
 
