@@ -73,6 +73,7 @@ impl Pass for Sweep {
     const EVERY: Duration = Duration::from_secs(5);
 
     async fn round(&self, tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
+        measure(tx, ctx).await?;
         let mut said = waited_too_long(tx, ctx).await?;
         let lost = [
             sessions(tx, ctx).await?,
@@ -91,6 +92,26 @@ impl Pass for Sweep {
         }
         Ok(said)
     }
+}
+
+/// How many contacts wait, and how long the first of them has: the gauges of the queue.
+async fn measure(tx: &Transaction<'_>, ctx: &Context) -> Result<(), Failure> {
+    let rows = sql::rows(
+        tx,
+        "select k.tenant, k.id, count(c.id), min(c.queued_at)
+         from skills k left join contacts c on c.tenant = k.tenant and c.skill = k.id and c.state = 'queued'
+         where k.ended_at is null group by k.tenant, k.id",
+        &[],
+    )
+    .await?;
+    for row in &rows {
+        let labels = [("tenant", row.get::<_, String>(0)), ("skill", row.get::<_, String>(1))];
+        let waiting: i64 = row.get(2);
+        let oldest = row.get::<_, Option<Timestamp>>(3).map_or(0.0, |at| ctx.now.duration_since(at).as_secs_f64());
+        metrics::gauge!("texthub_waiting_contacts", &labels).set(f64::from(i32::try_from(waiting).unwrap_or(i32::MAX)));
+        metrics::gauge!("texthub_longest_wait_seconds", &labels).set(oldest.max(0.0));
+    }
+    Ok(())
 }
 
 fn before(now: Timestamp, seconds: i64) -> Timestamp {

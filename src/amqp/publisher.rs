@@ -69,7 +69,7 @@ impl Publisher {
     /// `Lost`.
     pub async fn send(&self, wires: Vec<Wire>) -> Result<(), Lost> {
         let (announced, work): (Vec<Wire>, Vec<Wire>) = wires.into_iter().partition(|w| w.exchange == FRONT);
-        let count = announced.len();
+        let (count, stopwatch) = (announced.len(), clock::Stopwatch::start());
         let (done, heard) = tokio::join!(hand(&self.work, work), async {
             match tokio::time::timeout(ANNOUNCE, hand(&self.announce, announced)).await {
                 Ok(result) => result,
@@ -80,6 +80,7 @@ impl Publisher {
             metrics::counter!("texthub_announcements_passed_over_total").increment(count as u64);
             tracing::warn!(count, reason = %lost, "announcements passed over");
         }
+        metrics::histogram!("texthub_confirm_seconds").record(stopwatch.elapsed().as_secs_f64());
         done
     }
 }

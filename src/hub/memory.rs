@@ -69,7 +69,10 @@ pub async fn remember<F: Sync>(
         .iter()
         .map(|message| match known.get(&message.id) {
             _ if fresh.contains(&message.id) => Seen::Fresh,
-            Some((digest, seen)) if *digest == message.digest => seen.clone(),
+            Some((digest, seen)) if *digest == message.digest => {
+                metrics::counter!("texthub_repeats_total", "fact" => message.fact).increment(1);
+                seen.clone()
+            }
             _ => Seen::Reused,
         })
         .collect())
