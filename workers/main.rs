@@ -4,6 +4,7 @@ mod carrier_simulator;
 mod commands;
 mod expire_session;
 mod keep_dead;
+mod move_contact;
 mod post_reply;
 mod receive_sms;
 mod reconcile;
@@ -83,6 +84,7 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::worker(expire_session::ExpireSession),
         Role::worker(Each(wrap_up::WrapUp)),
         Role::worker(Each(track_agent::TrackAgent)),
+        Role::worker(Each(move_contact::MoveContact)),
         Role::pass("reconcile", reconcile::Match),
         Role::pass("reconcile", reconcile::Sweep),
     ];
@@ -124,7 +126,10 @@ async fn main() -> ExitCode {
         Command::Watch(asked) => commands::watch::run(&asked).await,
         Command::Replay(asked) => commands::replay::run(&asked).await,
         Command::Demo(asked) => commands::demo::run(&asked).await,
-        Command::Asyncapi => commands::asyncapi::run(),
+        Command::Asyncapi => {
+            commands::asyncapi::run();
+            Ok(())
+        }
         Command::Dev(asked) => commands::dev::run(&asked).await,
         Command::Bench(asked) => commands::bench::run(&asked).await,
     };
