@@ -16,6 +16,8 @@ mod track_agent;
 mod wrap_up;
 
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 #[path = "../tests/journeys/support/mod.rs"]
 mod support;
 
@@ -86,7 +88,7 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::worker(Each(track_agent::TrackAgent)),
         Role::worker(Each(move_contact::MoveContact)),
         Role::pass("reconcile", reconcile::Match),
-        Role::pass("reconcile", reconcile::Sweep),
+        Role::pass("reconcile", reconcile::Sweep::default()),
     ];
     roles.push(carrier_simulator::role(config));
     let workers: Vec<&'static str> = roles.iter().filter_map(|role| role.listener.map(|l| l.name)).collect();

@@ -7,6 +7,7 @@ use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::entry::storable_json;
 use super::sql;
 use crate::facts::envelope::{Message, Publication, Reason};
 use crate::facts::ids::{FactId, Slug};
@@ -48,7 +49,7 @@ pub async fn remember<F: Sync>(
     let ids: Vec<FactId> = messages.iter().map(|m| m.id).collect();
     let facts: Vec<&str> = messages.iter().map(|m| m.fact).collect();
     let digests: Vec<&[u8]> = messages.iter().map(|m| m.digest.as_slice()).collect();
-    let extras: Vec<Option<&Value>> = messages.iter().map(|m| m.extra.as_ref()).collect();
+    let extras: Vec<Option<Value>> = messages.iter().map(|m| m.extra.clone().map(storable_json)).collect();
     let inserted = sql::rows(
         tx,
         "insert into heard (id, worker, fact, tenant, digest, at, outcome, extra)

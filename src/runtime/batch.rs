@@ -136,7 +136,8 @@ impl<H: Handler> Runner<H> {
                 let due = wire::header_number(&delivery.properties, "due_at");
                 let early = due.filter(|due| *due > now.as_millisecond() + 2);
                 if let Some(due) = due.filter(|_| early.is_none()) {
-                    let late = Duration::from_millis(u64::try_from(now.as_millisecond() - due).unwrap_or(0));
+                    let late =
+                        Duration::from_millis(u64::try_from(now.as_millisecond().saturating_sub(due)).unwrap_or(0));
                     metrics::histogram!("texthub_timer_late_seconds", "worker" => H::NAME).record(late.as_secs_f64());
                 }
                 let fate = if let Some(wire) = early.and_then(|due| wire::next_rung(now, due, &delivery)) {

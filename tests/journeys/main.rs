@@ -4,6 +4,7 @@
 mod hub;
 mod inbound;
 mod records;
+mod runtime;
 mod sms;
 mod support;
 mod tenant;
