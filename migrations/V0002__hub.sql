@@ -76,7 +76,7 @@ create table contacts (
     queued_at        timestamptz not null,
     opened_at        timestamptz not null,
     -- since when it waits now: the maximum wait counts from here, not from before a conversation that was lost
-    waiting_since    timestamptz not null,
+    waiting_since    timestamptz not null default now(),
     -- whose slot it holds (offered, active, wrap_up)
     agent            text,
     preferred_agent  text,

@@ -133,8 +133,8 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
             channel.queue_unbind(queue, from, "1".into(), FieldTable::default()).await?;
         }
         moved += drain(&link, &publisher, name).await?;
-        let only_empty = QueueDeleteOptions { if_empty: true, ..QueueDeleteOptions::default() };
-        channel.queue_delete(name.as_str().into(), only_empty).await?;
+        // empty, and bound to nothing any more (quorum queues do not take `if-empty`)
+        channel.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await?;
     }
     let store = "update settings set value = $1 where name = 'partitions'";
     client.execute(store, &[&asked.count.to_string()]).await?;

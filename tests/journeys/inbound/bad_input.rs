@@ -125,6 +125,48 @@ async fn each_bad_text_is_set_aside_with_its_reason_and_no_neighbour_is_harmed()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn letters_that_cannot_be_stored_as_they_came_are_kept_and_harm_no_other() {
+    let (stack, mut process) = crate::hub::bears().await;
+    let desk = stack.desk("three-bears").await;
+    // NUL in the type, an id too long for any index, a key and headers with NUL
+    desk.publish_as("sms.received", "sms.received\0.v1", b"{}".to_vec()).await;
+    let random: String = (0..300).map(|_| Uuid::new_v4().simple().to_string()).collect();
+    desk.publish_as("sms.received", "", json!({"id": random}).to_string().into_bytes()).await;
+    desk.publish_as("sms.received.\0", "", b"nonsense".to_vec()).await;
+    publish(&desk, &fine(1)).await;
+    desk.appended("neighbour 1").await;
+    let mut reasons: Vec<String> = stack.dead(3).await.into_iter().map(|(_, reason)| reason).collect();
+    reasons.sort();
+    assert_eq!(reasons, ["type_mismatch", "undecodable", "undecodable"]);
+    assert!(process.is_running());
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn words_with_nul_are_mended_wherever_they_stand() {
+    let (stack, _process) = crate::hub::bears().await;
+    let desk = stack.desk("three-bears").await;
+    desk.log_in("mama-bear").await;
+    let mut odd = fine(1);
+    odd["extra\0"] = json!(["\0", {"k\0": 1}]);
+    odd["media"] = json!([{"url": "https://example.org/\0", "type": "image/\0"}]);
+    publish(&desk, &odd).await;
+    let offer = desk.offer("mama-bear").await;
+    let refuse = json!({"tenant": "three-bears", "agent": "mama-bear", "offer_id": offer["offer_id"], "answer": "refuse",
+        "reason": "too \0 hot"});
+    desk.say("offer.answered", "three-bears", refuse).await;
+    desk.heard("offer.settled", |fact| fact["outcome"] == "refused").await;
+    let contact = &offer["contact_id"];
+    let by = json!({"kind": "supervisor", "name": "ann\0"});
+    let ended =
+        json!({"tenant": "three-bears", "contact_id": contact, "by": by, "reason": "done \0", "disposition": "\0"});
+    desk.say("contact.ended", "three-bears", ended).await;
+    desk.heard("contact.closed", |fact| fact["contact_id"] == *contact).await;
+    crate::hub::clean(&stack).await;
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_odd_but_fine_is_recorded_and_unknown_fields_are_kept() {
     let (stack, _process) = crate::hub::bears().await;
     let desk = stack.desk("three-bears").await;

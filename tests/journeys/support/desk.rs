@@ -90,6 +90,13 @@ impl Desk {
         id
     }
 
+    /// Publishes any bytes under any key and type, without an id.
+    pub async fn publish_as(&self, key: &str, kind: &str, body: Vec<u8>) {
+        let properties = lapin::BasicProperties::default().with_delivery_mode(2).with_type(kind.into());
+        let wire = Wire { exchange: topology::FRONT, key: key.to_owned(), body, properties };
+        self.publisher.send(vec![wire]).await.unwrap();
+    }
+
     /// Publishes a fact within a trace.
     pub async fn say_traced(&self, fact: &str, body: Value, traceparent: &str) {
         let mut headers = FieldTable::default();
