@@ -58,6 +58,8 @@ enum Command {
     Dead(commands::dead::Asked),
     /// Check every invariant, from rows.
     Audit(commands::audit::Asked),
+    /// Ask the process at `TEXTHUB_HTTP_LISTEN` whether it is ready.
+    Health,
     /// Change the number of partitions, while nothing runs.
     Partitions(commands::partitions::Asked),
     /// Show rooms, queue, agents and timers, live.
@@ -124,6 +126,7 @@ async fn main() -> ExitCode {
         Command::End(asked) => commands::end::run(&asked).await,
         Command::Dead(asked) => commands::dead::run(&asked).await,
         Command::Audit(asked) => commands::audit::run(&asked).await,
+        Command::Health => commands::health::run().await,
         Command::Partitions(asked) => commands::partitions::run(&asked).await,
         Command::Watch(asked) => commands::watch::run(&asked).await,
         Command::Replay(asked) => commands::replay::run(&asked).await,
