@@ -261,11 +261,12 @@ pub struct Over<'a> {
     pub agent: &'a Slug,
 }
 
-/// The fact that tells of a settled offer; one fact may settle several.
+/// The fact that tells of a settled offer. An offer is settled once, so the fact's id follows from the offer's: one cause
+/// may settle several, in several ways (the third offer missed lapses, and the agent's others are rescinded).
 #[must_use]
 pub fn say_settled(now: Timestamp, cause: FactId, over: &Over<'_>, outcome: OfferOutcome, reason: &str) -> Publication {
     let said = OfferSettled {
-        id: cause.derive_of(OfferSettled::NAME, over.id.0),
+        id: FactId(over.id.0).derive(OfferSettled::NAME, 0),
         cause_id: cause,
         at: now,
         tenant: over.tenant.clone(),

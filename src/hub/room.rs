@@ -248,11 +248,12 @@ pub fn say_opened(room: &Room, reason: &str) -> Publication {
     Publication::of(&said, room.ends.scope())
 }
 
-/// The fact that tells of a closed room.
+/// The fact that tells of a closed room. A room closes once, so the fact's id follows from the room's: one text may close
+/// two (a keyword after the deadline ends the old room, and the one it opens closes at once).
 #[must_use]
 pub fn say_closed(now: Timestamp, cause: FactId, id: RoomId, ends: &Ends, reason: &str) -> Publication {
     let said = RoomClosed {
-        id: cause.derive_of(RoomClosed::NAME, id.0),
+        id: FactId(id.0).derive(RoomClosed::NAME, 0),
         cause_id: cause,
         at: now,
         tenant: ends.tenant.clone(),

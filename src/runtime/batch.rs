@@ -13,9 +13,9 @@ use lapin::message::Delivery;
 use tracing::Instrument;
 
 use super::clock::{self, Stopwatch};
-use super::faults;
 use super::trace::Span;
 use super::worker::{Context, Outcome, Worker};
+use super::{faults, suspects};
 use crate::amqp::publisher::Publisher;
 use crate::amqp::wire::{self, Wire};
 use crate::amqp::{Lost, delivery};
@@ -27,8 +27,6 @@ use crate::retry::Waits;
 
 /// Most messages of one transaction.
 pub const BATCH: usize = 128;
-/// Deliveries after which a message is set aside: its eighth.
-const TOO_OFTEN: i64 = 7;
 /// Later tries after which a message is set aside.
 const MOST_TRIES: u32 = 20;
 /// How long a batch is held while the database is away.
@@ -105,14 +103,20 @@ impl<H: Handler> Runner<H> {
         Self { pool, publisher, handler }
     }
 
-    /// Handles a batch to its end; after this everything up to its last delivery may be acknowledged.
+    /// Handles a batch to its end (a suspect comes alone); after this everything up to its last delivery may be acknowledged.
     ///
     /// # Errors
     /// `Lost`: nothing may be acknowledged, everything is to be rebuilt.
     pub async fn handle(&self, deliveries: Vec<Delivery>) -> Result<(), Lost> {
         let stopwatch = Stopwatch::start();
         let count = deliveries.len();
-        let mut taken = Self::take(deliveries);
+        let mut suspected = false;
+        let mut is_over = false;
+        if let [alone] = deliveries.as_slice() {
+            suspected = suspects::is_one(alone);
+            is_over = suspected && suspects::is_over(&self.pool, H::NAME, alone).await;
+        }
+        let mut taken = Self::take(deliveries, is_over);
         let mut outcomes: Vec<Option<Outcome>> = taken.iter().map(|_| None).collect();
         let places: Vec<usize> =
             (0..taken.len()).filter(|index| matches!(taken[*index].fate, Fate::Message(_))).collect();
@@ -121,13 +125,18 @@ impl<H: Handler> Runner<H> {
         faults::here(H::NAME, "before_publish");
         self.publisher.send(wires).await?;
         faults::here(H::NAME, "after_publish");
+        if let [Taken { delivery, .. }] = taken.as_slice()
+            && suspected
+        {
+            suspects::clear(&self.pool, H::NAME, delivery).await;
+        }
         metrics::histogram!("texthub_batch_size", "worker" => H::NAME)
             .record(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
         metrics::histogram!("texthub_batch_seconds", "worker" => H::NAME).record(stopwatch.elapsed().as_secs_f64());
         Ok(())
     }
 
-    fn take(deliveries: Vec<Delivery>) -> Vec<Taken<H::Fact>> {
+    fn take(deliveries: Vec<Delivery>, is_over: bool) -> Vec<Taken<H::Fact>> {
         let now = clock::near();
         let mut first: HashMap<FactId, Vec<u8>> = HashMap::with_capacity(deliveries.len());
         deliveries
@@ -142,7 +151,7 @@ impl<H: Handler> Runner<H> {
                 }
                 let fate = if let Some(wire) = early.and_then(|due| wire::next_rung(now, due, &delivery)) {
                     Fate::Early(wire)
-                } else if delivery::delivery_count(&delivery) >= TOO_OFTEN {
+                } else if is_over {
                     Fate::Reject(Reason::new(
                         "delivered_too_often",
                         "its worker ended eight times while it was being handled",

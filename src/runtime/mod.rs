@@ -8,6 +8,7 @@ pub mod faults;
 pub mod pass;
 pub mod single;
 pub mod supervisor;
+pub mod suspects;
 pub mod telemetry;
 pub mod trace;
 pub mod worker;

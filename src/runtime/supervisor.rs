@@ -10,7 +10,7 @@ use std::time::Duration;
 use deadpool_postgres::Pool;
 use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
 use tokio::task::JoinSet;
@@ -20,11 +20,11 @@ use super::batch::{BATCH, Handler, InTransaction, Runner};
 use super::caller::Calling;
 use super::clock::Stopwatch;
 use super::worker::{Caller, Pass, Worker};
-use super::{db, pass};
+use super::{db, pass, suspects};
 use crate::amqp::connection::Link;
 use crate::amqp::publisher::Publisher;
 use crate::amqp::topology::{self, Listener};
-use crate::amqp::{Lost, delivery, patiently};
+use crate::amqp::{Lost, patiently};
 use crate::facts::envelope::Decode;
 use crate::retry::Waits;
 
@@ -186,74 +186,55 @@ impl Process {
     }
 }
 
-/// The consumer of one queue. A message that comes for the third time is suspected of ending its process: it is handled
-/// and acknowledged alone. Every consumer begins with one message at a time until the head of its queue is no suspect:
-/// what a crash gave back stands there, and a look at it must cost its neighbours no delivery.
+/// The consumer of one queue. What a process that ended gave back comes first and in its order, as long as the next one
+/// takes no fewer than it did: every consumer asks for the same number, and hands back by closing its AMQP channel
+/// (cancelled first, it would let the next consumer begin before its own messages are back).
 async fn consume<H: Handler>(host: Host, handler: Arc<H>, queue: String) -> Result<(), Lost> {
     let runner = Runner::new(host.pool.clone(), host.publisher.clone(), handler);
-    let mut is_careful = true;
-    while !host.stop.is_cancelled() {
-        let channel = host.link.consuming().await?;
-        let prefetch = if is_careful { 1 } else { PREFETCH };
-        patiently("qos", channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
-        let consumer = patiently(
-            "consume",
-            channel.basic_consume(
-                queue.as_str().into(),
-                queue.as_str().into(),
-                BasicConsumeOptions::default(),
-                FieldTable::default(),
-            ),
-        )
-        .await?;
-        is_careful = drain(&host, &runner, &channel, consumer, &queue, is_careful).await?;
-        patiently("close", channel.close(200, "bye".into())).await?;
-    }
-    Ok(())
+    let channel = host.link.consuming().await?;
+    patiently("qos", channel.basic_qos(PREFETCH, BasicQosOptions::default())).await?;
+    let consumer = patiently(
+        "consume",
+        channel.basic_consume(
+            queue.as_str().into(),
+            queue.as_str().into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        ),
+    )
+    .await?;
+    drain(&host, &runner, &channel, consumer).await?;
+    patiently("close", channel.close(200, "bye".into())).await
 }
 
-/// Handles deliveries until stopped, or until the mode must change; says whether to go on carefully.
+/// Handles deliveries until stopped. A message that comes for the third time is suspected of ending its process: it is
+/// handled and acknowledged alone.
 async fn drain<H: Handler>(
     host: &Host,
     runner: &Runner<H>,
     channel: &Channel,
     mut consumer: Consumer,
-    queue: &str,
-    is_careful: bool,
-) -> Result<bool, Lost> {
+) -> Result<(), Lost> {
     let mut blocked = host.link.blocked();
     loop {
         let batch = tokio::select! {
             biased;
-            () = host.stop.cancelled() => {
-                let cancel = channel.basic_cancel(queue.into(), BasicCancelOptions::default());
-                let _ = patiently("cancel", cancel).await;
-                return Ok(is_careful);
-            }
+            () = host.stop.cancelled() => return Ok(()),
             batch = take(&mut consumer) => batch?,
         };
         // while the broker is blocked nothing can be published, so nothing is begun
         while *blocked.borrow_and_update() {
             tokio::select! {
-                () = host.stop.cancelled() => return Ok(is_careful),
+                () = host.stop.cancelled() => return Ok(()),
                 changed = blocked.changed() => changed.map_err(|_| Lost("the connection ended".into()))?,
             }
         }
-        let suspected = batch.iter().any(is_suspect);
         for run in runs(batch) {
             let last = run.last().map_or(0, |d| d.delivery_tag);
             runner.handle(run).await?;
             patiently("ack", channel.basic_ack(last, BasicAckOptions { multiple: true })).await?;
         }
-        if is_careful && !suspected {
-            return Ok(false);
-        }
     }
-}
-
-/// It was under way twice when a process ended.
-fn is_suspect(delivery: &Delivery) -> bool {
-    delivery::delivery_count(delivery) >= 2
 }
 
 /// The batch in its order, each suspect by itself.
@@ -261,7 +242,7 @@ fn runs(batch: Vec<Delivery>) -> Vec<Vec<Delivery>> {
     let mut runs: Vec<Vec<Delivery>> = Vec::new();
     let mut is_open = false;
     for delivery in batch {
-        let alone = is_suspect(&delivery);
+        let alone = suspects::is_one(&delivery);
         match runs.last_mut() {
             Some(run) if is_open && !alone => run.push(delivery),
             _ => runs.push(vec![delivery]),

@@ -116,6 +116,44 @@ async fn an_offer_that_nobody_answers_lapses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_third_miss_takes_the_other_offers_back_each_under_an_id_of_its_own() {
+    let (stack, _texthub) = bears().await;
+    let client = stack.database.pool.get().await.unwrap();
+    let desk = stack.desk("three-bears").await;
+    desk.log_in("mama-bear").await;
+    let soon = "update agents set misses = 2; update skills set offer_timeout_s = 1 where id = 'porridge-orders'";
+    client.batch_execute(soon).await.unwrap();
+    desk.text(CUSTOMER, "+18005550199", "Too hot!").await;
+    let long = desk.offer("mama-bear").await;
+    desk.text(CUSTOMER, OURS, "Hello?").await;
+    let short = desk.offer("mama-bear").await;
+    let settled = async |offer: &Value| desk.heard("offer.settled", |fact| fact["offer_id"] == offer["offer_id"]).await;
+    let (lapsed, rescinded) = (settled(&short).await, settled(&long).await);
+    assert_eq!((&lapsed["outcome"], &rescinded["outcome"]), (&"lapsed".into(), &"rescinded".into()));
+    assert_eq!(lapsed["cause_id"], rescinded["cause_id"], "one timer did both");
+    assert_ne!(lapsed["id"], rescinded["id"]);
+    clean(&stack).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyword_after_the_deadline_closes_two_rooms_each_under_an_id_of_its_own() {
+    let (stack, _texthub) = bears().await;
+    let desk = stack.desk("three-bears").await;
+    desk.log_in("mama-bear").await;
+    desk.text(CUSTOMER, OURS, "Hello").await;
+    let offer = desk.offer("mama-bear").await;
+    let room = desk.accept(&offer).await;
+    let client = stack.database.pool.get().await.unwrap();
+    client.execute("update sessions set deadline_at = now()", &[]).await.unwrap();
+    let stop = desk.text(CUSTOMER, OURS, "STOP").await;
+    let old = desk.heard("room.closed", |fact| fact["room_id"] == room.as_str()).await;
+    let new = desk.heard("room.closed", |fact| fact["room_id"] != room.as_str()).await;
+    assert_eq!((&old["cause_id"], &new["cause_id"]), (&stop.as_str().into(), &stop.as_str().into()));
+    assert_ne!(old["id"], new["id"]);
+    clean(&stack).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_chat_takes_the_same_path() {
     let (stack, _texthub) = bears().await;
     let desk = stack.desk("three-bears").await;

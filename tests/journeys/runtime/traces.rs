@@ -28,15 +28,15 @@ async fn a_text_is_followed_from_its_carrier_to_the_agent_and_back() {
         let of_the_text = desk.traces(fact);
         assert!(of_the_text.iter().any(|given| given.starts_with(&format!("00-{trace}-"))), "{fact}: {of_the_text:?}");
     }
-    let spans: Vec<Value> = stack.logs().into_iter().filter(|line| line["trace_id"] == trace).collect();
+    let spans: Vec<Value> = stack.spans().into_iter().filter(|line| line["trace_id"] == trace).collect();
     let workers: BTreeSet<&str> = spans.iter().filter_map(|line| line["worker"].as_str()).collect();
     assert!(workers.is_superset(&BTreeSet::from(["receive_sms", "route_contact"])), "{workers:?}");
     let of = |worker: &str| spans.iter().find(|line| line["worker"] == worker).unwrap();
     assert_eq!(of("receive_sms")["parent_span_id"], &GIVEN[36..52]);
     assert_eq!(of("route_contact")["parent_span_id"], of("receive_sms")["span_id"]);
     // an agent's reply brought no trace: it began one, and the carrier's part follows from it
-    let reply = stack.logs().into_iter().find(|line| line["worker"] == "post_reply").unwrap();
-    let sent = stack.logs().into_iter().find(|line| line["worker"] == "send_sms").unwrap();
+    let reply = stack.spans().into_iter().find(|line| line["worker"] == "post_reply").unwrap();
+    let sent = stack.spans().into_iter().find(|line| line["worker"] == "send_sms").unwrap();
     assert_eq!((&sent["trace_id"], &sent["parent_span_id"]), (&reply["trace_id"], &reply["span_id"]));
     desk.close().await;
 }

@@ -48,6 +48,8 @@ async fn killed_workers_send_no_text_twice_and_lose_none() {
         // the next kill comes when a further share of the texts has left, at some moment within a batch
         let share = total * i64::try_from(kill).unwrap() / i64::try_from(KILLS).unwrap();
         until("texts go on leaving", async || count(&stack, &["requested", "sending"]).await <= total - share).await;
+        // no wait for an event: within a batch the moment of the fault is meant to be any, before the claim's commit, during
+        // the calls or after them
         tokio::time::sleep(Duration::from_millis(fastrand::u64(0..30))).await;
         let started = stack.spawn(&["send_sms", "record_receipt"]);
         std::mem::replace(&mut workers[kill % 2], started).kill();

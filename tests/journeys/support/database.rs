@@ -33,10 +33,20 @@ impl Database {
         let pool = db::pool(&url, "texthub test", 8).unwrap();
         Self { pool, url, name }
     }
+
+    /// The database at this URL, migrated; whoever made it drops it.
+    pub async fn at(url: &str) -> Self {
+        let pool = db::pool(url, "texthub test", 8).unwrap();
+        db::migrate(&pool).await.unwrap();
+        Self { pool, url: url.to_owned(), name: String::new() }
+    }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
+        if self.name.is_empty() {
+            return;
+        }
         let drop = format!("drop database if exists {} with (force)", self.name);
         // a thread of its own: the test's runtime may be at its end
         let dropped = std::thread::spawn(move || {

@@ -1,6 +1,7 @@
 //! Everybody outside the hub, on the public contract alone: agents' desks, customers' phones and browsers. It hears all
 //! that is said on the exchange `texthub`, and can publish everything twice, as brokers and carriers do.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -30,6 +31,7 @@ pub struct Desk {
     traces: Arc<Mutex<Vec<(String, String)>>>,
     news: Arc<Notify>,
     taken: Mutex<Vec<String>>,
+    said: Mutex<Vec<String>>,
     /// Everything is published twice.
     pub doubles: bool,
 }
@@ -64,16 +66,9 @@ impl Desk {
                 told.notify_waiters();
             }
         });
-        Self {
-            tenant: tenant.to_owned(),
-            link,
-            publisher,
-            heard,
-            traces,
-            news,
-            taken: Mutex::default(),
-            doubles: false,
-        }
+        let (taken, said) = (Mutex::default(), Mutex::default());
+        let tenant = tenant.to_owned();
+        Self { tenant, link, publisher, heard, traces, news, taken, said, doubles: false }
     }
 
     /// Publishes a fact with a new id, and says which.
@@ -83,6 +78,7 @@ impl Desk {
             body["id"] = json!(id);
         }
         let id = body["id"].as_str().unwrap().to_owned();
+        self.said.lock().unwrap().push(id.clone());
         self.publish(fact, scope, &id, body.to_string().into_bytes()).await;
         if self.doubles {
             self.publish(fact, scope, &id, body.to_string().into_bytes()).await;
@@ -144,6 +140,22 @@ impl Desk {
     /// Everything of this name that was heard so far.
     pub fn all(&self, fact: &str) -> Vec<Value> {
         self.heard.lock().unwrap().iter().filter(|heard| heard.0 == fact).map(|heard| heard.1.clone()).collect()
+    }
+
+    /// What was heard after the first `count` facts, in order.
+    pub fn since(&self, count: usize) -> Vec<Heard> {
+        self.heard.lock().unwrap()[count..].to_vec()
+    }
+
+    /// How many different facts of this name were heard so far: a fact said again has the same id.
+    pub fn distinct(&self, fact: &str) -> usize {
+        let ids: HashSet<String> = self.all(fact).iter().map(|fact| fact["id"].to_string()).collect();
+        ids.len()
+    }
+
+    /// The ids of all that was said here, one a line.
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap().join("\n")
     }
 
     fn names(&self) -> Vec<String> {

@@ -7,4 +7,5 @@ pub mod database;
 pub mod desk;
 pub mod fixtures;
 pub mod recount;
+pub mod servers;
 pub mod stack;

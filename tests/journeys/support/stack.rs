@@ -1,6 +1,7 @@
 //! A stack of a test's own: database, vhost, ports, and processes of the real binary that can be killed. The servers are
 //! the ones that `TEXTHUB_DATABASE_URL`, `TEXTHUB_AMQP_URL` and `TEXTHUB_AMQP_API_URL` name. All goes with the value.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 use super::database::Database;
 use super::desk::Desk;
+use super::servers::Servers;
 
 /// How long anything may take to happen.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -46,27 +48,45 @@ impl Stack {
         let user = url.username().to_owned();
         api(&http, Method::PUT, &format!("permissions/{vhost}/{user}"), all).await;
         url.set_path(&vhost);
-        let folder = std::env::temp_dir().join(&vhost);
+        Self::of(database, url.to_string(), http, vhost)
+    }
+
+    /// On servers of its own, which it may kill; they go before it.
+    pub async fn on(servers: &Servers) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let database = Database::at(&servers.setting("TEXTHUB_DATABASE_URL")).await;
+        Self::of(database, servers.setting("TEXTHUB_AMQP_URL"), Client::new(), String::new())
+    }
+
+    fn of(database: Database, amqp_url: String, http: Client, vhost: String) -> Self {
+        let folder = std::env::temp_dir().join(format!("texthub_test_{}", Uuid::new_v4().simple()));
         std::fs::create_dir_all(&folder).unwrap();
         let simulator_port = free_port();
         let simulator_url = format!("http://127.0.0.1:{simulator_port}");
         let partitions = 4;
-        Self { database, amqp_url: url.to_string(), simulator_url, http, partitions, folder, simulator_port, vhost }
+        Self { database, amqp_url, simulator_url, http, partitions, folder, simulator_port, vhost }
     }
 
     /// Starts a process with these roles and awaits that it is ready.
     pub async fn start(&self, roles: &[&str]) -> Process {
         let process = self.spawn(roles);
-        let ready = format!("http://127.0.0.1:{}/readyz", process.port);
-        until("the process is ready", async || {
-            self.http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success())
-        })
-        .await;
+        until("the process is ready", async || self.is_ready(&process).await).await;
         process
+    }
+
+    /// Whether a process consumes.
+    pub async fn is_ready(&self, process: &Process) -> bool {
+        let ready = format!("http://127.0.0.1:{}/readyz", process.port);
+        self.http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success())
     }
 
     /// Starts a process with these roles.
     pub fn spawn(&self, roles: &[&str]) -> Process {
+        self.spawn_armed(roles, "")
+    }
+
+    /// Starts a process with these roles that ends itself at this point (`worker:point[:n]`), if any.
+    pub fn spawn_armed(&self, roles: &[&str], crash_at: &str) -> Process {
         let port = free_port();
         let log = self.folder.join(format!("{}-{port}.log", roles.join("-")));
         let child = Command::new(program())
@@ -79,6 +99,7 @@ impl Stack {
             .env("TEXTHUB_SIMULATOR_URL", &self.simulator_url)
             .env("TEXTHUB_SIMULATOR_RECORD", self.folder.join("simulator"))
             .env("TEXTHUB_PARTITIONS", self.partitions.to_string())
+            .env("TEXTHUB_CRASH_AT", crash_at)
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
@@ -97,11 +118,8 @@ impl Stack {
     }
 
     /// Every line of JSON that processes logged so far.
-    pub fn logs(&self) -> Vec<serde_json::Value> {
-        let files = std::fs::read_dir(&self.folder).unwrap().map(|file| file.unwrap().path());
-        let logs = files.filter(|path| path.extension().is_some_and(|extension| extension == "log"));
-        let texts: Vec<String> = logs.map(|path| std::fs::read_to_string(path).unwrap()).collect();
-        texts.iter().flat_map(|text| text.lines()).filter_map(|line| serde_json::from_str(line).ok()).collect()
+    pub fn spans(&self) -> Vec<serde_json::Value> {
+        self.logs().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
     /// Runs a command of the binary to its end, with this on its standard input.
@@ -110,18 +128,27 @@ impl Stack {
     }
 
     fn run(&self, command: &mut Command, input: &str) -> Said {
-        let mut child = command
+        let mut child = self.begin(command);
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
+        Said::by(child)
+    }
+
+    /// Runs a command of little output beside the test, which goes on.
+    pub async fn command_beside(&self, arguments: &[&str], patience: Duration) -> Said {
+        let mut child = self.begin(Command::new(program()).args(arguments));
+        until_within(arguments[0], patience, async || child.try_wait().unwrap().is_some()).await;
+        Said::by(child)
+    }
+
+    fn begin(&self, command: &mut Command) -> Child {
+        command
             .env("TEXTHUB_DATABASE_URL", &self.database.url)
             .env("TEXTHUB_AMQP_URL", &self.amqp_url)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
-        std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+            .unwrap()
     }
 
     /// Everybody outside the hub, from now on.
@@ -134,6 +161,13 @@ impl Stack {
         let path = self.folder.join(name);
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
+    }
+
+    /// What all processes of this stack have logged so far.
+    pub fn logs(&self) -> String {
+        let files = std::fs::read_dir(&self.folder).unwrap().map(|file| file.unwrap().path());
+        let logs = files.filter(|path| path.extension().is_some_and(|end| end == "log"));
+        logs.map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()).collect()
     }
 
     /// The dead letters once there are so many: message id and reason, by time.
@@ -161,11 +195,13 @@ impl Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         let path = format!("vhosts/{}", self.vhost);
-        let gone = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async { api(&Client::new(), Method::DELETE, &path, json!({})).await });
-        });
-        let _ = gone.join();
+        if !self.vhost.is_empty() {
+            let gone = std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(async { api(&Client::new(), Method::DELETE, &path, json!({})).await });
+            });
+            let _ = gone.join();
+        }
         if !std::thread::panicking() {
             let _ = std::fs::remove_dir_all(&self.folder);
         }
@@ -183,6 +219,12 @@ pub struct Said {
 }
 
 impl Said {
+    fn by(child: Child) -> Self {
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
     /// It went well: its output.
     #[track_caller]
     pub fn success(self) -> String {
@@ -215,6 +257,11 @@ impl Process {
         self.child.try_wait().is_ok_and(|status| status.is_none())
     }
 
+    /// It has ended by itself: its signal.
+    pub fn signal(&mut self) -> Option<i32> {
+        self.child.try_wait().unwrap().and_then(|status| status.signal())
+    }
+
     fn end(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -228,17 +275,22 @@ impl Drop for Process {
 }
 
 /// The binary that cargo built for the journeys; worker tests stand within it and start no other.
-fn program() -> &'static str {
+pub fn program() -> &'static str {
     let Some(program) = option_env!("CARGO_BIN_EXE_texthub") else { panic!("only journeys start processes") };
     program
 }
 
 /// Awaits that something holds, looking again and again.
-pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, holds: impl AsyncFnMut() -> bool) {
+    until_within(what, PATIENCE, holds).await;
+}
+
+/// The same with another patience.
+pub async fn until_within(what: &str, patience: Duration, mut holds: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     let mut looks = tokio::time::interval(Duration::from_millis(50));
     while !holds().await {
-        assert!(started.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        assert!(started.elapsed() < patience, "not within {patience:?}: {what}");
         looks.tick().await;
     }
 }
