@@ -106,3 +106,6 @@ async fn expire(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

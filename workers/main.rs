@@ -15,6 +15,8 @@ mod track_agent;
 mod wrap_up;
 
 #[cfg(test)]
+mod rehearsal;
+#[cfg(test)]
 #[path = "../tests/journeys/support/mod.rs"]
 mod support;
 

@@ -287,3 +287,6 @@ fn content(sms: &SmsReceived) -> Vec<u8> {
     }
     hasher.finalize()[..16].to_vec()
 }
+
+#[cfg(test)]
+mod tests;

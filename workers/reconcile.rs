@@ -227,3 +227,6 @@ async fn waited_too_long(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publ
         })
         .collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -202,3 +202,6 @@ async fn answer_asks(tx: &Transaction<'_>, batch: &[Message<Matchable>]) -> Resu
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

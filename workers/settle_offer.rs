@@ -145,3 +145,6 @@ async fn missed(
     said.extend(presence::missed(tx, ctx.now, message.id, &offer.tenant, &offer.agent).await?);
     Ok(said)
 }
+
+#[cfg(test)]
+mod tests;

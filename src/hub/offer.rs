@@ -241,10 +241,9 @@ pub async fn give_back(
     Ok(offers
         .iter()
         .filter(|o| won.contains_key(&o.id))
-        .enumerate()
-        .map(|(nth, o)| {
+        .map(|o| {
             let over = Over { id: o.id, contact_id: o.contact_id, tenant: &o.tenant, agent: &o.agent };
-            settled(now, cause, u32::try_from(nth).unwrap_or(u32::MAX), &over, outcome, reason)
+            say_settled(now, cause, &over, outcome, reason)
         })
         .collect())
 }
@@ -262,22 +261,12 @@ pub struct Over<'a> {
     pub agent: &'a Slug,
 }
 
-/// The fact that tells of a settled offer.
+/// The fact that tells of a settled offer. One fact may settle several (a miss that makes unavailable), but an offer is
+/// settled once: so its id is of the offer.
 #[must_use]
 pub fn say_settled(now: Timestamp, cause: FactId, over: &Over<'_>, outcome: OfferOutcome, reason: &str) -> Publication {
-    settled(now, cause, 0, over, outcome, reason)
-}
-
-fn settled(
-    now: Timestamp,
-    cause: FactId,
-    nth: u32,
-    over: &Over<'_>,
-    outcome: OfferOutcome,
-    reason: &str,
-) -> Publication {
     let said = OfferSettled {
-        id: cause.derive(OfferSettled::NAME, nth),
+        id: FactId(over.id.0).derive(OfferSettled::NAME, 0),
         cause_id: cause,
         at: now,
         tenant: over.tenant.clone(),

@@ -4,7 +4,9 @@
 #![allow(dead_code, clippy::disallowed_methods, reason = "each of the two test binaries uses a part of it")]
 
 pub mod database;
+pub mod den;
 pub mod desk;
 pub mod fixtures;
 pub mod recount;
 pub mod stack;
+pub mod trial;
