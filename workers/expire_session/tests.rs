@@ -9,10 +9,12 @@ use crate::rehearsal::{active, column, customer, den_with, lines, room, session,
 use crate::support::den::{MAIN, RUSH};
 use crate::support::fixtures::at;
 use crate::support::recount;
-use crate::support::trial::{Ran, handle, names, redelivered, said, the, told, trial};
+use crate::support::trial::{Apart, Ran, handle, names, redelivered, said, the, told, trial};
+
+const APART: &[Apart] = &[("heard", "said", "agent.freed tells of the agent's slots as of the end of the batch")];
 
 async fn run(now: i64, set_up: impl AsyncFn(&Pool), batch: &[Message<Due>]) -> Ran {
-    trial(&ExpireSession, at(now), &[], set_up, batch).await
+    trial(&ExpireSession, at(now), APART, set_up, batch).await
 }
 
 /// The timer of the session that text `of` led to; its id is the one it was armed with.
@@ -50,7 +52,11 @@ async fn a_timer_past_the_deadline_expires_its_session() {
 
 #[tokio::test]
 async fn with_wrap_up_the_agent_keeps_the_slot_and_the_room_is_closed() {
-    let ran = run(7210, three_sessions, &[due(1, 1, 7210)]).await;
+    let set_up = async |pool: &Pool| {
+        den_with(pool, &["papa"]).await;
+        active(pool, at(10), 1, MAIN).await;
+    };
+    let ran = run(7210, set_up, &[due(1, 1, 7210)]).await;
     assert_eq!(names(&ran.outcomes[0]), ["session.expired", "room.closed", "wrap_up.due"]);
     assert_eq!(said(&ran.outcomes[0])[2].due, Some(at(7240)));
     let pool = &ran.database.pool;
@@ -96,10 +102,12 @@ async fn a_repeat_of_the_last_timer_says_the_rows_generation_again_and_any_older
 async fn a_stale_timer_cannot_expire_what_is_past_its_deadline() {
     let set_up = async |pool: &Pool| {
         three_sessions(pool).await;
-        handle(&ExpireSession, pool, at(20), &[due(2, 1, 20)]).await;
+        for generation in 1..=2 {
+            handle(&ExpireSession, pool, at(20), &[due(2, generation, 20)]).await;
+        }
     };
     let ran = run(80, set_up, &[due(2, 1, 20)]).await;
-    assert_eq!(names(&ran.outcomes[0]), [""; 0], "the timer of generation 2 is under way");
+    assert_eq!(names(&ran.outcomes[0]), [""; 0], "the timer of generation 3 is under way");
     assert_eq!(column(&ran.database.pool, "select count(*) from sessions where ended_at is null").await, ["3"]);
 }
 

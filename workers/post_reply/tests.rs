@@ -11,10 +11,12 @@ use crate::rehearsal::{active, column, customer, den_with, ended, lines, moved, 
 use crate::support::den::{ENDED, MAIN, RUSH};
 use crate::support::fixtures::at;
 use crate::support::recount;
-use crate::support::trial::{Ran, handle, names, refusal, said, the, told, trial};
+use crate::support::trial::{Apart, Ran, handle, names, refusal, said, the, told, trial};
+
+const APART: &[Apart] = &[("heard", "said", "agent.freed tells of the agent's slots as of the end of the batch")];
 
 async fn run(now: i64, set_up: impl AsyncFn(&Pool), batch: &[Message<Written>]) -> Ran {
-    trial(&PostReply, at(now), &[], set_up, batch).await
+    trial(&PostReply, at(now), APART, set_up, batch).await
 }
 
 fn refusals(ran: &Ran) -> Vec<String> {

@@ -11,7 +11,10 @@ use crate::support::den::{ENDED, MAIN, OFF, RUSH, den};
 use crate::support::fixtures::at;
 use crate::support::trial::{Apart, Ran, attempt, handle, names, said, the, told, trial};
 
-const APART: &[Apart] = &[("contacts", "queued_at", "neighbours of a batch queue a microsecond apart")];
+const APART: &[Apart] = &[
+    ("contacts", "queued_at", "neighbours of a batch queue a microsecond apart"),
+    ("heard", "said", "contact.queued tells of it"),
+];
 const OPENED: [&str; 3] = ["room.opened", "entry.appended", "contact.queued"];
 
 async fn run(now: i64, set_up: impl AsyncFn(&Pool), batch: &[Message<Inbound>]) -> Ran {
