@@ -217,10 +217,10 @@ async fn the_row_decides_between_a_text_and_the_deadline() {
 #[tokio::test]
 async fn a_text_during_wrap_up_is_a_new_contact_that_prefers_the_same_agent() {
     let set_up = async |pool: &Pool| {
-        den_with(pool, &["goldilocks"]).await;
-        ended(pool, at(10), 1, MAIN).await;
-        crate::rehearsal::moved(pool, at(11), "papa", "available").await;
+        den_with(pool, &["papa"]).await;
         active(pool, at(12), 2, MAIN).await;
+        crate::rehearsal::moved(pool, at(7289), "goldilocks", "available").await;
+        ended(pool, at(7290), 1, MAIN).await;
     };
     // customer 2 writes after the deadline: expiry, wrap-up and the new contact come with the same text
     let batch = [

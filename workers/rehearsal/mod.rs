@@ -1,6 +1,7 @@
 //! Workers play on a real database without a broker: facts as their producers say them, and short ways to a contact that
 //! is queued, offered, active or in wrap-up, by the workers themselves. All ids follow from the numbers of the facts.
 
+mod cast;
 mod random;
 mod world;
 

@@ -185,7 +185,13 @@ pub fn heard<F: Decode>(publication: &Publication) -> Message<F> {
     decoded(&publication.fact, &publication.body)
 }
 
-fn decoded<F: Decode>(fact: &str, body: &[u8]) -> Message<F> {
+/// The seed to begin with, where one is to be run again: `TEXTHUB_SEED`.
+pub fn seed() -> Option<u64> {
+    std::env::var("TEXTHUB_SEED").ok().and_then(|seed| seed.parse().ok())
+}
+
+/// A body as a worker hears it.
+pub fn decoded<F: Decode>(fact: &str, body: &[u8]) -> Message<F> {
     let name = F::FACTS.iter().copied().find(|known| *known == fact).unwrap();
     let (decoded, id, extra) = F::decode(name, body).unwrap_or_else(|reason| panic!("{fact}: {reason}"));
     Message {
