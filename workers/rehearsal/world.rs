@@ -2,13 +2,13 @@
 //! own. Whatever the order, the invariants of rows hold after every step and no commit leaves a slot miscounted; once
 //! everything under way has arrived, the invariants of time hold, too, and every published id has its fate.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use deadpool_postgres::Pool;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use texthub::facts::envelope::Publication;
+use texthub::facts::envelope::{Publication, digest};
 use texthub::facts::ids::FactId;
 use texthub::failure::Failure;
 use texthub::records::audit;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::cast::{Flying, Who, carriers_mood, play};
 use crate::reconcile::{Match, Sweep};
 use crate::send_sms::SendSms;
-use crate::support::trial::{breaches_of, names, said};
+use crate::support::trial::{body, breaches_of, names, said};
 
 /// What holds only once all that is under way has arrived.
 const IN_TIME: [&str; 4] =
@@ -36,7 +36,10 @@ pub struct World {
     flying: Vec<Flying>,
     published: Vec<String>,
     first_said: HashMap<(Who, FactId), Vec<FactId>>,
+    said: HashMap<FactId, Vec<u8>>,
     trail: Vec<String>,
+    /// How often each fact was said; refusals by their reason.
+    pub tally: BTreeMap<String, u32>,
 }
 
 impl Drop for World {
@@ -59,7 +62,9 @@ impl World {
             flying: Vec::new(),
             published: Vec::new(),
             first_said: HashMap::new(),
+            said: HashMap::new(),
             trail: Vec::new(),
+            tally: BTreeMap::new(),
         }
     }
 
@@ -75,7 +80,7 @@ impl World {
 
     /// A moment up to so many seconds ago.
     pub fn lately(&mut self, seconds: i64) -> Timestamp {
-        self.now - SignedDuration::from_secs(self.chance.i64(..=seconds))
+        self.now - SignedDuration::from_secs(self.chance.i64(0..=seconds))
     }
 
     /// Somebody outside publishes a fact.
@@ -107,6 +112,7 @@ impl World {
 
     /// Some messages arrive: often a few of one worker together, at times two batches side by side.
     pub async fn deliver(&mut self) {
+        self.tick();
         let batches = if self.happens(35) { 2 } else { 1 };
         let mut taken: Vec<Vec<Flying>> = Vec::new();
         for _ in 0..batches {
@@ -120,6 +126,11 @@ impl World {
         for (some, came) in taken.into_iter().zip(came) {
             self.settle(some, came).await;
         }
+    }
+
+    /// No transaction has the time of one that it follows.
+    fn tick(&mut self) {
+        self.now += SignedDuration::from_millis(1);
     }
 
     /// Takes messages for one worker, no two of one id; timers that are not due yet so many times in a hundred.
@@ -148,6 +159,7 @@ impl World {
             if !matches!(came, Err(Failure::Retry(_))) {
                 break;
             }
+            *self.tally.entry("a batch was tried again".to_owned()).or_default() += 1;
             came = play(&self.sender, &self.pool, self.now, some[0].who, &some).await;
         }
         let who = some[0].who;
@@ -183,6 +195,12 @@ impl World {
     }
 
     fn say(&mut self, publication: &Publication) {
+        let told = body(publication);
+        let word = ["outcome", "reason"].iter().find_map(|field| told[*field].as_str()).unwrap_or_default();
+        *self.tally.entry(format!("{} {word}", publication.fact)).or_default() += 1;
+        let digest = digest(&publication.body);
+        let first = self.said.entry(publication.id).or_insert_with(|| digest.clone());
+        assert_eq!(*first, digest, "one id for two facts: {told}");
         self.fly(&publication.fact, publication.id, &publication.body, publication.due);
     }
 
@@ -234,6 +252,7 @@ impl World {
 
     async fn drain(&mut self) {
         loop {
+            self.tick();
             let some = self.take(0);
             if some.is_empty() {
                 return;
