@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use deadpool_postgres::Transaction;
 use jiff::{SignedDuration, Timestamp};
-use texthub::facts::due::{AgentDue, ContactDue, OfferDue, SkillDue, WrapUpDue};
+use texthub::facts::due::{AgentDue, ContactDue, OfferDue, SessionDue, SkillDue, WrapUpDue};
 use texthub::facts::envelope::Publication;
-use texthub::facts::ids::{ContactId, FactId, OfferId, Slug, SmsId};
+use texthub::facts::ids::{ContactId, FactId, OfferId, RoomId, SessionId, Slug, SmsId};
 use texthub::failure::Failure;
-use texthub::hub::session::{self, Session};
 use texthub::hub::{outbound, sql};
 use texthub::runtime::clock;
 use texthub::runtime::worker::{Context, Pass};
@@ -105,24 +104,21 @@ async fn sessions(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication
            select id from sessions where ended_at is null and timer_due_at < $1
            order by timer_due_at limit $2 for update skip locked)
          update sessions s set timer_due_at = $3 from overdue o where s.id = o.id
-         returning s.id, s.tenant, s.room_id, s.contact_id, s.agent, s.timeout_s, s.deadline_at, s.timer_gen",
+         returning s.id, s.tenant, s.room_id, s.timer_gen, s.deadline_at",
         &[&before(ctx.now, GRACE_S), &PAGE, &ctx.now],
     )
     .await?;
     Ok(rows
         .iter()
         .map(|row| {
-            let session = Session {
-                id: row.get(0),
-                tenant: row.get(1),
-                room_id: row.get(2),
-                contact_id: row.get(3),
-                agent: row.get(4),
-                timeout_s: row.get(5),
-                deadline_at: row.get(6),
-                timer_gen: row.get(7),
-            };
-            Publication { due: None, ..session::arm(ctx.now, &session) }
+            let (id, tenant) = (FactId(clock::new_id()), row.get::<_, Slug>(1));
+            let scope = tenant.to_string();
+            let (session_id, room_id): (SessionId, RoomId) = (row.get(0), row.get(2));
+            let (generation, due_at) = (row.get(3), row.get(4));
+            Publication::of(
+                &SessionDue { id, cause_id: id, at: ctx.now, tenant, session_id, room_id, generation, due_at },
+                scope,
+            )
         })
         .collect())
 }

@@ -91,10 +91,14 @@ async fn a_repeat_of_the_last_timer_says_the_rows_generation_again_and_any_older
     assert_eq!(names(&fresh.outcomes[0]), [""; 0], "two behind");
     let unflagged = handle(&ExpireSession, &fresh.database.pool, at(40), &late[..1]).await;
     assert_eq!(names(&unflagged[0]), [""; 0], "one behind, but never delivered before: a double");
+    handle(&ReceiveSms, &fresh.database.pool, at(40), &[text(50, &customer(2), RUSH, "wait", at(40))]).await;
     let again = handle(&ExpireSession, &fresh.database.pool, at(41), &redelivered(&late)).await;
-    assert_eq!(the(&again[0], "session.due")["generation"], json!(3));
+    let armed = the(&again[0], "session.due");
+    assert_eq!((&armed["generation"], &armed["due_at"]), (&json!(3), &json!(at(70))), "as it was armed");
     assert_eq!(names(&again[1]), [""; 0]);
-    let in_time = handle(&ExpireSession, &fresh.database.pool, at(70), &[due(2, 3, 70)]).await;
+    let early = handle(&ExpireSession, &fresh.database.pool, at(70), &[due(2, 3, 70)]).await;
+    assert_eq!(names(&early[0]), ["session.due"]);
+    let in_time = handle(&ExpireSession, &fresh.database.pool, at(100), &[due(2, 4, 100)]).await;
     assert_eq!(names(&in_time[0])[0], "session.expired", "the armed one still counts");
 }
 

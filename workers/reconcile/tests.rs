@@ -73,7 +73,8 @@ async fn an_overdue_session_is_said_with_its_generation_and_put_off() {
     let said = round(&Sweep, pool, 371).await;
     assert_eq!(facts(&said), ["session.due"]);
     assert_eq!((&body(&said[0])["generation"], said[0].due), (&json!(1), None), "to be heard at once");
-    assert_eq!(said[0].id, FactId(session(1).0).derive("session.due", 1), "the lost message, not another one");
+    assert_eq!(body(&said[0])["session_id"], json!(session(1)));
+    assert_ne!(said[0].id, FactId(session(1).0).derive("session.due", 1), "which may still come, with its own due time");
     assert_eq!(facts(&round(&Sweep, pool, 376).await), [""; 0]);
     handle(&crate::expire_session::ExpireSession, pool, at(380), &[heard(&said[0])]).await;
     assert_eq!(column(pool, "select end_reason from sessions").await, ["expired"]);
