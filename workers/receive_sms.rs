@@ -62,10 +62,11 @@ impl Worker for ReceiveSms {
             }
         }
         for (index, first) in twins {
-            outcomes[index] = outcomes[first].clone();
-            if matches!(outcomes[index], Some(Outcome::Reject(_))) {
+            let answer = outcomes[first].clone();
+            if matches!(answer, Some(Outcome::Reject(_))) {
                 set_aside.push(batch[index].id);
             }
+            outcomes[index] = answer;
         }
         if !set_aside.is_empty() {
             memory::forget(tx, Self::NAME, &set_aside).await?;

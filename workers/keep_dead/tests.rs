@@ -60,7 +60,11 @@ async fn a_letter_that_comes_twice_is_one_and_one_set_aside_again_is_counted() {
     let again = lines(pool, "select times, reason, replayed_at from dead_letters").await;
     assert_eq!(again, json!([{"times": 2, "reason": "number_disabled", "replayed_at": null}]));
     write(pool, "receive_sms", &[letter()]).await.unwrap();
-    assert_eq!(column(pool, "select times from dead_letters").await, ["2"], "an old one that comes late counts nothing");
+    assert_eq!(
+        column(pool, "select times from dead_letters").await,
+        ["2"],
+        "an old one that comes late counts nothing"
+    );
 }
 
 #[tokio::test]
@@ -79,7 +83,10 @@ async fn whatever_the_bytes_they_are_kept() {
     let letters: Vec<Delivery> = bodies.iter().map(|body| set_aside(10, "undecodable", body)).collect();
     write(&database.pool, "receive_sms", &letters).await.unwrap();
     assert_eq!(column(&database.pool, "select count(*) from dead_letters").await, ["4"]);
-    assert_eq!(column(&database.pool, "select tenant from dead_letters where tenant is not null").await, ["be\u{FFFD}ars"]);
+    assert_eq!(
+        column(&database.pool, "select tenant from dead_letters where tenant is not null").await,
+        ["be\u{FFFD}ars"]
+    );
 }
 
 #[tokio::test]

@@ -20,7 +20,10 @@ async fn run(now: i64, set_up: impl AsyncFn(&Pool), batch: &[Message<Written>]) 
 }
 
 fn refusals(ran: &Ran) -> Vec<String> {
-    ran.outcomes.iter().map(|o| if names(o).contains(&"command.refused".into()) { refusal(o) } else { "done".into() }).collect()
+    ran.outcomes
+        .iter()
+        .map(|o| if names(o).contains(&"command.refused".into()) { refusal(o) } else { "done".into() })
+        .collect()
 }
 
 fn line(nr: u128, fact: &str, agent: &str, room: RoomId, text: &str) -> Message<Written> {
@@ -111,8 +114,18 @@ async fn a_reply_is_refused_with_its_reason() {
         note(109, "papa", 1, &"n".repeat(10_001)),
     ];
     let ran = run(20, set_up, &batch).await;
-    let reasons = ["unknown_agent", "unknown_room", "unknown_room", "not_a_member", "room_closed", "opted_out", "done",
-                   "text_length", "text_length", "text_length"];
+    let reasons = [
+        "unknown_agent",
+        "unknown_room",
+        "unknown_room",
+        "not_a_member",
+        "room_closed",
+        "opted_out",
+        "done",
+        "text_length",
+        "text_length",
+        "text_length",
+    ];
     assert_eq!(refusals(&ran), reasons);
     let pool = &ran.database.pool;
     assert_eq!(column(pool, "select reason from refusals order by refused_id").await.len(), 9);
@@ -134,8 +147,8 @@ async fn a_reply_past_the_deadline_expires_the_session_and_is_refused() {
 
 fn outreach(nr: u128, agent: &str, to: &str, more: Value) -> Message<Written> {
     let mut body = json!({"tenant": "bears", "agent": agent, "to": to, "text": "good morning", "written_at": at(19)});
-    for (field, value) in more.as_object().unwrap() {
-        body[field] = value.clone();
+    if let Value::Object(more) = more {
+        body.as_object_mut().unwrap().extend(more);
     }
     told(nr, "outreach.written", body)
 }
@@ -160,7 +173,10 @@ async fn an_outreach_opens_a_room_with_its_session_and_takes_a_slot_even_of_an_u
     assert_eq!(the(&ran.outcomes[2], "sms.requested")["from"], RUSH);
     assert_eq!(refusal(&ran.outcomes[3]), "no_free_slot");
     let pool = &ran.database.pool;
-    assert_eq!(column(pool, "select skill || state from contacts order by caused_by").await, ["smsactive", "urgentactive"]);
+    assert_eq!(
+        column(pool, "select skill || state from contacts order by caused_by").await,
+        ["smsactive", "urgentactive"]
+    );
     assert_eq!(column(pool, "select timeout_s from sessions order by 1").await, ["60", "7200"]);
 }
 
@@ -191,8 +207,20 @@ async fn an_outreach_is_refused_with_its_reason() {
         outreach(111, "papa", &to, on_main()),
     ];
     let ran = run(20, set_up, &batch).await;
-    let reasons = ["unknown_agent", "unknown_tenant", "disabled_tenant", "bad_number", "text_length", "no_number",
-                   "no_number", "not_found", "opted_out", "held_by_other", "held_by_other", "no_free_slot"];
+    let reasons = [
+        "unknown_agent",
+        "unknown_tenant",
+        "disabled_tenant",
+        "bad_number",
+        "text_length",
+        "no_number",
+        "no_number",
+        "not_found",
+        "opted_out",
+        "held_by_other",
+        "held_by_other",
+        "no_free_slot",
+    ];
     assert_eq!(refusals(&ran), reasons);
     assert_eq!(column(&ran.database.pool, "select count(*) from sms where not is_confirmation").await, ["0"]);
     moved(&ran.database.pool, at(21), "goldilocks", "logged_out").await;
@@ -231,8 +259,17 @@ async fn an_outreach_past_the_deadline_begins_a_new_session() {
         active(pool, at(10), 1, RUSH).await;
     };
     let ran = run(70, set_up, &[outreach(100, "papa", &customer(1), json!({"our_number": RUSH}))]).await;
-    let facts = ["session.expired", "room.closed", "contact.closed", "agent.freed", "room.opened", "session.started",
-                 "session.due", "entry.appended", "sms.requested"];
+    let facts = [
+        "session.expired",
+        "room.closed",
+        "contact.closed",
+        "agent.freed",
+        "room.opened",
+        "session.started",
+        "session.due",
+        "entry.appended",
+        "sms.requested",
+    ];
     assert_eq!(names(&ran.outcomes[0]), facts);
     assert_eq!(column(&ran.database.pool, "select slots_used from agents where id = 'papa'").await, ["1"]);
 }
@@ -247,5 +284,8 @@ async fn an_id_used_for_another_command_is_set_aside() {
     let ran = run(20, set_up, &batch).await;
     assert_eq!(names(&ran.outcomes[0]), ["id_reused"]);
     assert_eq!(names(&ran.outcomes[1]), ["id_reused"]);
-    assert_eq!(column(&ran.database.pool, "select text from entries where author = 'agent' order by seq").await, ["one", "three"]);
+    assert_eq!(
+        column(&ran.database.pool, "select text from entries where author = 'agent' order by seq").await,
+        ["one", "three"]
+    );
 }

@@ -43,7 +43,8 @@ async fn a_text_opens_a_room_and_the_next_one_joins_it() {
     let entries = column(pool, "select text from entries order by caused_by").await;
     assert_eq!(entries, ["one", "two", "other", "same customer, other number", "hey", "there"]);
     assert_eq!(column(pool, "select seq from entries order by caused_by").await, ["1", "2", "1", "1", "1", "2"]);
-    let contacts = column(pool, "select skill || ' ' || state || ' ' || priority from contacts order by queued_at").await;
+    let contacts =
+        column(pool, "select skill || ' ' || state || ' ' || priority from contacts order by queued_at").await;
     assert_eq!(contacts, ["sms queued 0", "sms queued 0", "urgent queued 5", "chat queued 0"]);
     let first = the(&ran.outcomes[1], "entry.appended");
     assert_eq!(first["contact_id"], json!(contact(1)), "the second text tells of the contact of the first");
@@ -56,14 +57,24 @@ async fn a_text_that_belongs_nowhere_is_set_aside_and_harms_no_neighbour() {
         text(2, &customer(1), OFF, "tenant switched off", at(100)),
         text(3, &customer(1), ENDED, "number has ended", at(100)),
         text(4, "anonymous", MAIN, "no number", at(100)),
-        told(5, "chat.received", json!({"tenant": "bears", "point_of_contact": "main", "visitor": "eve", "text": "no chat",
-                                        "received_at": at(100)})),
+        told(
+            5,
+            "chat.received",
+            json!({"tenant": "bears", "point_of_contact": "main", "visitor": "eve", "text": "no chat",
+                                        "received_at": at(100)}),
+        ),
         chat(6, "no visitor", "bad name", at(100)),
         text(7, &customer(1), MAIN, "fine", at(100)),
     ];
     let ran = run(100, den, &batch).await;
-    let words = ["unknown_number", "disabled_tenant", "number_disabled", "bad_number", "unknown_point_of_contact",
-                 "bad_visitor"];
+    let words = [
+        "unknown_number",
+        "disabled_tenant",
+        "number_disabled",
+        "bad_number",
+        "unknown_point_of_contact",
+        "bad_visitor",
+    ];
     for (outcome, word) in ran.outcomes.iter().zip(words) {
         assert_eq!(names(outcome), [word]);
     }
@@ -72,8 +83,12 @@ async fn a_text_that_belongs_nowhere_is_set_aside_and_harms_no_neighbour() {
 }
 
 fn from_carrier(nr: u128, words: &str) -> Message<Inbound> {
-    told(nr, "sms.received", json!({"carrier": "simulator", "carrier_sms_id": "c-1", "from": customer(1), "to": MAIN,
-                                    "text": words, "received_at": at(100)}))
+    told(
+        nr,
+        "sms.received",
+        json!({"carrier": "simulator", "carrier_sms_id": "c-1", "from": customer(1), "to": MAIN,
+                                    "text": words, "received_at": at(100)}),
+    )
 }
 
 #[tokio::test]
@@ -126,7 +141,8 @@ async fn stop_is_confirmed_once_and_ends_a_contact_that_nobody_accepted() {
     let ran = run(20, in_each_state, &batch).await;
     let written = ["entry.appended", "entry.appended", "sms.requested"];
     let while_queued: Vec<&str> = [&written[..], &["room.closed", "contact.closed"]].concat();
-    let while_offered: Vec<&str> = [&written[..], &["offer.settled", "room.closed", "contact.closed", "agent.freed"]].concat();
+    let while_offered: Vec<&str> =
+        [&written[..], &["offer.settled", "room.closed", "contact.closed", "agent.freed"]].concat();
     let again = vec!["room.opened", "entry.appended", "room.closed"];
     assert_eq!(all_names(&ran), [while_queued, while_offered, written.to_vec(), again]);
     assert_eq!(the(&ran.outcomes[1], "offer.settled")["outcome"], "rescinded");
@@ -209,8 +225,10 @@ async fn the_row_decides_between_a_text_and_the_deadline() {
     let deadline = |nth: usize| the(&ran.outcomes[nth], "entry.appended")["deadline_at"].clone();
     assert_eq!([deadline(0), deadline(1), deadline(3)], [Value::Null, json!(at(140)), json!(at(7280))]);
     let pool = &ran.database.pool;
-    let deadlines = lines(pool, "select timer_gen, deadline_at from sessions where ended_at is null order by deadline_at");
-    let moved = |second| json!({"timer_gen": 1, "deadline_at": at(second).strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string()});
+    let deadlines =
+        lines(pool, "select timer_gen, deadline_at from sessions where ended_at is null order by deadline_at");
+    let moved =
+        |second| json!({"timer_gen": 1, "deadline_at": at(second).strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string()});
     assert_eq!(deadlines.await, json!([moved(140), moved(7280)]), "no timer is sent for it");
 }
 
@@ -261,10 +279,9 @@ async fn texts_that_race_for_one_room_meet_in_it() {
     den(&database.pool).await;
     let (one, other) = (database.pool.clone(), database.pool.clone());
     let say = |nr| vec![text(nr, &customer(1), MAIN, "hi", at(10))];
-    let raced = tokio::join!(
-        async { attempt(&ReceiveSms, &one, at(10), &say(1)).await },
-        async { attempt(&ReceiveSms, &other, at(10), &say(2)).await },
-    );
+    let raced = tokio::join!(async { attempt(&ReceiveSms, &one, at(10), &say(1)).await }, async {
+        attempt(&ReceiveSms, &other, at(10), &say(2)).await
+    },);
     for (nr, came) in [(1, raced.0), (2, raced.1)] {
         if came.is_err() {
             handle(&ReceiveSms, &database.pool, at(11), &say(nr)).await;

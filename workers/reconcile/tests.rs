@@ -74,7 +74,11 @@ async fn an_overdue_session_is_said_with_its_generation_and_put_off() {
     assert_eq!(facts(&said), ["session.due"]);
     assert_eq!((&body(&said[0])["generation"], said[0].due), (&json!(1), None), "to be heard at once");
     assert_eq!(body(&said[0])["session_id"], json!(session(1)));
-    assert_ne!(said[0].id, FactId(session(1).0).derive("session.due", 1), "which may still come, with its own due time");
+    assert_ne!(
+        said[0].id,
+        FactId(session(1).0).derive("session.due", 1),
+        "which may still come, with its own due time"
+    );
     assert_eq!(facts(&round(&Sweep, pool, 376).await), [""; 0]);
     handle(&crate::expire_session::ExpireSession, pool, at(380), &[heard(&said[0])]).await;
     assert_eq!(column(pool, "select end_reason from sessions").await, ["expired"]);
@@ -91,7 +95,8 @@ async fn offers_wrap_ups_and_leases_whose_timers_were_lost_are_said_again() {
     assert_eq!(facts(&round(&Sweep, pool, 340).await), [""; 0]);
     let said = round(&Sweep, pool, 343).await;
     assert_eq!(facts(&said), ["offer.due", "wrap_up.due", "agent.due"]);
-    let about: Vec<Value> = ["offer_id", "contact_id", "agent"].iter().zip(&said).map(|(field, p)| body(p)[field].clone()).collect();
+    let about: Vec<Value> =
+        ["offer_id", "contact_id", "agent"].iter().zip(&said).map(|(field, p)| body(p)[field].clone()).collect();
     assert_eq!(about, [json!(offer(2, "sms")), json!(contact(1)), json!("mama")]);
     assert_eq!(facts(&round(&Sweep, pool, 344).await), facts(&said), "it decides nothing");
     handle(&Each(SettleOffer), pool, at(345), &[heard(&said[0])]).await;
@@ -121,7 +126,10 @@ async fn a_text_that_waits_to_be_sent_is_requested_anew_once_a_minute() {
     assert_eq!(facts(&round(&Sweep, pool, 80).await), [""; 0]);
     let said = round(&Sweep, pool, 81).await;
     let about = body(&said[0]);
-    assert_eq!((facts(&said), &about["text"], &about["carrier"]), (vec!["sms.requested"], &json!("hello"), &json!("simulator")));
+    assert_eq!(
+        (facts(&said), &about["text"], &about["carrier"]),
+        (vec!["sms.requested"], &json!("hello"), &json!("simulator"))
+    );
     assert_eq!(facts(&round(&Sweep, pool, 82).await), [""; 0]);
     assert_eq!(facts(&round(&Sweep, pool, 142).await), ["sms.requested"]);
     moved(pool, at(143), "papa", "unavailable").await;

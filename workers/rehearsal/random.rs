@@ -90,7 +90,10 @@ async fn sequence(pool: &Pool, seed: u64) -> BTreeMap<String, u32> {
     let mut world = World::new(pool.clone(), at(0), seed);
     for agent in AGENTS {
         if world.happens(80) {
-            world.publish("agent.moved", json!({"tenant": "bears", "agent": agent, "state": "available", "moved_at": at(0)}));
+            world.publish(
+                "agent.moved",
+                json!({"tenant": "bears", "agent": agent, "state": "available", "moved_at": at(0)}),
+            );
         }
     }
     for step in 0..STEPS {
@@ -139,7 +142,8 @@ fn customer_writes(world: &mut World) {
     let from = customer(world.chance.u128(1..=4));
     let words = world.one(&["hi", "hi", "hi", "hi", "more", "more", "STOP", "START", "HELP"]);
     let to = world.one(&[MAIN, MAIN, RUSH]);
-    let mut body = json!({"carrier": "simulator", "from": from, "to": to, "text": words, "received_at": world.lately(90)});
+    let mut body =
+        json!({"carrier": "simulator", "from": from, "to": to, "text": words, "received_at": world.lately(90)});
     if world.happens(40) {
         // two texts of one carrier's id: the same text, or a counter that began again
         body["carrier_sms_id"] = json!(world.chance.u8(..6).to_string());
@@ -176,7 +180,10 @@ async fn agent_answers(world: &mut World) {
     let offer = world.one(&offers);
     let answer = world.one(&["accept", "accept", "accept", "refuse"]);
     let agent = somebody(world, &offer);
-    world.publish("offer.answered", json!({"tenant": "bears", "agent": agent, "offer_id": offer["id"], "answer": answer}));
+    world.publish(
+        "offer.answered",
+        json!({"tenant": "bears", "agent": agent, "offer_id": offer["id"], "answer": answer}),
+    );
 }
 
 async fn agent_writes(world: &mut World) {
@@ -219,7 +226,8 @@ async fn somebody_ends(world: &mut World) {
     }
     let by = world.one(&["agent", "agent", "agent", "supervisor", "program"]);
     let by = json!({"kind": by, "name": agent});
-    let body = json!({"tenant": "bears", "contact_id": contact["id"], "by": by, "reason": "done", "disposition": disposition});
+    let body =
+        json!({"tenant": "bears", "contact_id": contact["id"], "by": by, "reason": "done", "disposition": disposition});
     world.publish("contact.ended", body);
 }
 

@@ -4,9 +4,7 @@ use deadpool_postgres::Pool;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::rehearsal::{
-    active, column, contact, den_with, fact, lines, moved, offer, offered, queued, waits,
-};
+use crate::rehearsal::{active, column, contact, den_with, fact, lines, moved, offer, offered, queued, waits};
 use crate::settle_offer::SettleOffer;
 use crate::support::den::MAIN;
 use crate::support::fixtures::at;
@@ -144,7 +142,8 @@ async fn each_event_lets_its_skill_be_matched() {
         let ran = run(100, set_up, &[told(101, fact, body.clone())]).await;
         let expected: &[&str] = if finds { &["offer.made", "offer.due"] } else { &[] };
         assert_eq!(names(&ran.outcomes[0]), expected, "{fact} {body}");
-        let asked = column(&ran.database.pool, "select asked_id is null from skills where id = 'sms' and tenant = 'bears'");
+        let asked =
+            column(&ran.database.pool, "select asked_id is null from skills where id = 'sms' and tenant = 'bears'");
         assert_eq!(asked.await, [if fact == "skill.due" { "true" } else { "false" }], "an ask is answered: {fact}");
     }
 }
@@ -174,7 +173,8 @@ async fn matchers_side_by_side_share_without_passing_a_limit() {
     recount::install(pool).await;
     active(pool, at(9), 77, MAIN).await;
     waiting(pool, 8).await;
-    let ask = |nr: u128| async move { attempt(&RouteContact, pool, at(100), &[waits(100 + nr, nr, "sms", at(100))]).await };
+    let ask =
+        |nr: u128| async move { attempt(&RouteContact, pool, at(100), &[waits(100 + nr, nr, "sms", at(100))]).await };
     let came = tokio::join!(ask(1), ask(2), ask(3), ask(4));
     for came in [came.0, came.1, came.2, came.3] {
         came.expect("what somebody else holds is passed over");

@@ -25,7 +25,9 @@ fn ends(nr: u128, of: u128, kind: &str, name: &str, disposition: Option<&str>) -
 
 fn finishes(nr: u128, of: u128, agent: &str, more: Value) -> Message<Over> {
     let mut body = json!({"tenant": "bears", "agent": agent, "contact_id": contact(of)});
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    if let Value::Object(more) = more {
+        body.as_object_mut().unwrap().extend(more);
+    }
     told(nr, "wrap_up.finished", body)
 }
 
@@ -78,7 +80,10 @@ async fn an_end_with_a_disposition_closes_at_once_and_a_supervisors_is_forced() 
     assert_eq!(names(&ran.outcomes[2]), [&["offer.settled"][..], &closed[..]].concat());
     assert_eq!(names(&ran.outcomes[3]), &closed[..2]);
     let pool = &ran.database.pool;
-    assert_eq!(column(pool, "select outcome from contacts order by caused_by").await, ["answered", "forced", "forced", "forced"]);
+    assert_eq!(
+        column(pool, "select outcome from contacts order by caused_by").await,
+        ["answered", "forced", "forced", "forced"]
+    );
     assert_eq!(column(pool, "select sum(slots_used) from agents").await, ["0"]);
     assert_eq!(column(pool, "select count(*) from rooms where closed_at is null").await, ["0"]);
 }
@@ -91,7 +96,8 @@ async fn an_end_is_refused_to_who_may_not_and_of_what_is_over() {
         moved(pool, at(15), "mama", "available").await;
         ended(pool, at(16), 5, MAIN).await;
     };
-    let foreign = json!({"tenant": "foxes", "contact_id": contact(1), "by": {"kind": "program", "name": "x"}, "reason": "x"});
+    let foreign =
+        json!({"tenant": "foxes", "contact_id": contact(1), "by": {"kind": "program", "name": "x"}, "reason": "x"});
     let batch = [
         ends(100, 9, "program", "cron", None),
         told(101, "contact.ended", foreign),
@@ -103,7 +109,8 @@ async fn an_end_is_refused_to_who_may_not_and_of_what_is_over() {
     let ran = run(20, set_up, &batch).await;
     let reasons: Vec<String> = ran.outcomes.iter().map(refusal).collect();
     assert_eq!(reasons, ["not_found", "not_found", "already_ended", "not_a_member", "not_a_member", "already_ended"]);
-    let disposed = handle(&Each(WrapUp), &ran.database.pool, at(21), &[ends(200, 5, "agent", "mama", Some("sold"))]).await;
+    let disposed =
+        handle(&Each(WrapUp), &ran.database.pool, at(21), &[ends(200, 5, "agent", "mama", Some("sold"))]).await;
     assert_eq!(names(&disposed[0]), ["contact.closed", "agent.freed"], "a disposition ends wrap-up");
 }
 
@@ -130,7 +137,8 @@ async fn wrap_up_is_finished_once_by_its_agent() {
     assert_eq!(names(&ran.outcomes[3]), ["contact.closed", "agent.freed"]);
     let closed = the(&ran.outcomes[3], "contact.closed");
     assert_eq!((&closed["outcome"], &closed["durations"]["wrap_up_s"]), (&json!("answered"), &json!(10.0)));
-    let contacts = column(&ran.database.pool, "select disposition || note || reason from contacts where state = 'closed'");
+    let contacts =
+        column(&ran.database.pool, "select disposition || note || reason from contacts where state = 'closed'");
     assert_eq!(contacts.await, ["solvednice peopledone"]);
 }
 

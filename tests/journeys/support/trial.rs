@@ -113,12 +113,8 @@ where
 }
 
 /// Cut into batches by chance; whatever the order, no invariant is broken at any time.
-async fn in_another_order<W: Worker>(
-    worker: &W,
-    tx: &mut Transaction<'_>,
-    now: Timestamp,
-    batch: &[Message<W::Fact>],
-) where
+async fn in_another_order<W: Worker>(worker: &W, tx: &mut Transaction<'_>, now: Timestamp, batch: &[Message<W::Fact>])
+where
     W::Fact: Clone,
 {
     let seed = fastrand::u64(..);
@@ -165,12 +161,7 @@ pub async fn attempt<W: Worker>(
 }
 
 /// The same where nothing may fail.
-pub async fn handle<W: Worker>(
-    worker: &W,
-    pool: &Pool,
-    now: Timestamp,
-    batch: &[Message<W::Fact>],
-) -> Vec<Outcome> {
+pub async fn handle<W: Worker>(worker: &W, pool: &Pool, now: Timestamp, batch: &[Message<W::Fact>]) -> Vec<Outcome> {
     attempt(worker, pool, now, batch).await.unwrap_or_else(|failure| panic!("{}: {failure}", W::NAME))
 }
 
