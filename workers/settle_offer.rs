@@ -9,6 +9,7 @@ use texthub::facts::ids::{OfferId, SessionId};
 use texthub::facts::said::OfferOutcome;
 use texthub::failure::Failure;
 use texthub::heard;
+use texthub::hub::entry::words;
 use texthub::hub::offer::{self, Over, Pending};
 use texthub::hub::refusal::{self, Refusal, Refused};
 use texthub::hub::session::{self, Session};
@@ -73,8 +74,8 @@ async fn answer(
     match answered.answer {
         Answer::Accept => accept(tx, ctx, message, &offer).await,
         Answer::Refuse => {
-            let reason = answered.reason.as_deref().unwrap_or("refused");
-            offer::give_back(tx, ctx.now, message.id, OfferOutcome::Refused, reason, &[offer]).await
+            let reason = words(answered.reason.as_deref().unwrap_or("refused"));
+            offer::give_back(tx, ctx.now, message.id, OfferOutcome::Refused, &reason, &[offer]).await
         }
     }
 }

@@ -151,8 +151,6 @@ async fn known_entries(tx: &Transaction<'_>, noted: &[Noted<'_>]) -> Result<Hash
     Ok(rows.iter().map(|row| (row.get("id"), row.get("changed"))).collect())
 }
 
-/// Words of one transaction have one time, and of two the later one may have the earlier time: each entry is put a
-/// microsecond after the one before, so that times tell the order. Parties are locked.
 async fn append(tx: &Transaction<'_>, now: Timestamp, noted: &[Noted<'_>], changed: &[bool]) -> Result<(), Failure> {
     let ids: Vec<Uuid> = noted.iter().map(Noted::entry_id).collect();
     let (tenants, ours, customers) = columns(noted.iter().map(Noted::party));
@@ -162,13 +160,9 @@ async fn append(tx: &Transaction<'_>, now: Timestamp, noted: &[Noted<'_>], chang
     let statement = tx
         .prepare_cached(
             "insert into consent_entries (id, tenant, our_number, customer_number, kind, keyword, changed, caused_by, at)
-             select n.id, n.tenant, n.our_number, n.customer_number, n.kind, n.keyword, n.changed, n.caused_by,
-                    greatest($9, (select max(k.at) + interval '1 us' from consent_entries k
-                                  where k.tenant = n.tenant and k.our_number = n.our_number
-                                    and k.customer_number = n.customer_number))
-                      + (n.nr - 1) * interval '1 us'
+             select n.id, n.tenant, n.our_number, n.customer_number, n.kind, n.keyword, n.changed, n.caused_by, $9
              from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[], $8::uuid[])
-                  with ordinality as n (id, tenant, our_number, customer_number, kind, keyword, changed, caused_by, nr)
+                  as n (id, tenant, our_number, customer_number, kind, keyword, changed, caused_by)
              on conflict (id) do nothing",
         )
         .await?;

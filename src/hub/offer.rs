@@ -261,12 +261,11 @@ pub struct Over<'a> {
     pub agent: &'a Slug,
 }
 
-/// The fact that tells of a settled offer. One fact may settle several (a miss that makes unavailable), but an offer is
-/// settled once: so its id is of the offer.
+/// The fact that tells of a settled offer; one fact may settle several.
 #[must_use]
 pub fn say_settled(now: Timestamp, cause: FactId, over: &Over<'_>, outcome: OfferOutcome, reason: &str) -> Publication {
     let said = OfferSettled {
-        id: FactId(over.id.0).derive(OfferSettled::NAME, 0),
+        id: cause.derive_of(OfferSettled::NAME, over.id.0),
         cause_id: cause,
         at: now,
         tenant: over.tenant.clone(),

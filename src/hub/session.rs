@@ -182,7 +182,7 @@ pub async fn end(tx: &Transaction<'_>, now: Timestamp, ended: &[(SessionId, &str
 #[must_use]
 pub fn say_expired(now: Timestamp, cause: FactId, session: &Session) -> Publication {
     let said = SessionExpired {
-        id: cause.derive(SessionExpired::NAME, 0),
+        id: cause.derive_of(SessionExpired::NAME, session.id.0),
         cause_id: cause,
         at: now,
         tenant: session.tenant.clone(),

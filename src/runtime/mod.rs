@@ -9,4 +9,5 @@ pub mod pass;
 pub mod single;
 pub mod supervisor;
 pub mod telemetry;
+pub mod trace;
 pub mod worker;

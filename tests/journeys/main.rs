@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "tests")]
 
 mod hub;
+mod inbound;
 mod records;
+mod runtime;
 mod sms;
 mod support;
 mod tenant;

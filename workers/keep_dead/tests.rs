@@ -28,6 +28,10 @@ fn set_aside(second: i64, word: &'static str, body: &[u8]) -> Delivery {
     letter
 }
 
+async fn keep_all(pool: &Pool, worker: &str, letters: &[Delivery]) -> Result<(), Failure> {
+    write(pool, worker, letters, Whole::Yes).await
+}
+
 async fn staged() -> Database {
     let database = Database::new().await;
     den(&database.pool).await;
@@ -38,7 +42,7 @@ async fn staged() -> Database {
 async fn a_letter_is_kept_as_received_with_its_reason_and_its_tenant() {
     let database = staged().await;
     let body = json!({"id": ID, "from": customer(1), "to": FOXES, "text": "hello"}).to_string();
-    write(&database.pool, "receive_sms", &[set_aside(10, "disabled_tenant", body.as_bytes())]).await.unwrap();
+    keep_all(&database.pool, "receive_sms", &[set_aside(10, "disabled_tenant", body.as_bytes())]).await.unwrap();
     let kept = "select message_id, fact, routing_key, worker, reason, detail, tenant, times, convert_from(body, 'UTF8') as body
                 from dead_letters";
     let expected = json!([{"message_id": ID, "fact": "sms.received", "routing_key": "sms.received.1-2",
@@ -51,15 +55,15 @@ async fn a_letter_that_comes_twice_is_one_and_one_set_aside_again_is_counted() {
     let database = staged().await;
     let pool = &database.pool;
     let letter = || set_aside(10, "unknown_number", b"{}");
-    write(pool, "receive_sms", &[letter(), letter()]).await.unwrap();
-    write(pool, "receive_sms", &[letter()]).await.unwrap();
+    keep_all(pool, "receive_sms", &[letter(), letter()]).await.unwrap();
+    keep_all(pool, "receive_sms", &[letter()]).await.unwrap();
     assert_eq!(column(pool, "select times from dead_letters").await, ["1"], "a repeat of the same setting aside");
     let client = pool.get().await.unwrap();
     client.execute("update dead_letters set replayed_at = $1", &[&at(20)]).await.unwrap();
-    write(pool, "receive_sms", &[set_aside(30, "number_disabled", b"{}")]).await.unwrap();
+    keep_all(pool, "receive_sms", &[set_aside(30, "number_disabled", b"{}")]).await.unwrap();
     let again = lines(pool, "select times, reason, replayed_at from dead_letters").await;
     assert_eq!(again, json!([{"times": 2, "reason": "number_disabled", "replayed_at": null}]));
-    write(pool, "receive_sms", &[letter()]).await.unwrap();
+    keep_all(pool, "receive_sms", &[letter()]).await.unwrap();
     assert_eq!(
         column(pool, "select times from dead_letters").await,
         ["2"],
@@ -71,8 +75,8 @@ async fn a_letter_that_comes_twice_is_one_and_one_set_aside_again_is_counted() {
 async fn other_workers_and_other_bodies_are_letters_of_their_own() {
     let database = staged().await;
     let letters = [set_aside(10, "id_reused", b"{\"a\":1}"), set_aside(10, "id_reused", b"{\"a\":2}")];
-    write(&database.pool, "receive_sms", &letters).await.unwrap();
-    write(&database.pool, "post_reply", &letters[..1]).await.unwrap();
+    keep_all(&database.pool, "receive_sms", &letters).await.unwrap();
+    keep_all(&database.pool, "post_reply", &letters[..1]).await.unwrap();
     assert_eq!(column(&database.pool, "select count(*) from dead_letters").await, ["3"]);
 }
 
@@ -81,7 +85,7 @@ async fn whatever_the_bytes_they_are_kept() {
     let database = staged().await;
     let bodies: [&[u8]; 4] = [b"", b"\xff\xfe\0", b"[1]", b"{\"tenant\":\"be\\u0000ars\",\"to\":\"\\u0000\"}"];
     let letters: Vec<Delivery> = bodies.iter().map(|body| set_aside(10, "undecodable", body)).collect();
-    write(&database.pool, "receive_sms", &letters).await.unwrap();
+    keep_all(&database.pool, "receive_sms", &letters).await.unwrap();
     assert_eq!(column(&database.pool, "select count(*) from dead_letters").await, ["4"]);
     assert_eq!(
         column(&database.pool, "select tenant from dead_letters where tenant is not null").await,
@@ -92,7 +96,7 @@ async fn whatever_the_bytes_they_are_kept() {
 #[tokio::test]
 async fn what_the_broker_set_aside_has_the_reason_of_its_limit() {
     let database = staged().await;
-    write(&database.pool, "receive_sms", &[received(b"{}")]).await.unwrap();
+    keep_all(&database.pool, "receive_sms", &[received(b"{}")]).await.unwrap();
     let kept = lines(&database.pool, "select fact, reason, message_id from dead_letters").await;
     assert_eq!(kept, json!([{"fact": "sms.received", "reason": "delivered_too_often", "message_id": ID}]));
 }

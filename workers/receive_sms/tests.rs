@@ -14,6 +14,8 @@ use crate::support::trial::{Apart, Ran, attempt, handle, names, said, the, told,
 const APART: &[Apart] = &[
     ("contacts", "queued_at", "neighbours of a batch queue a microsecond apart"),
     ("heard", "said", "contact.queued tells of it"),
+    ("contacts", "waiting_since", "the same"),
+    ("consent_entries", "nr", "a sequence, and gaps in it mean nothing"),
 ];
 const OPENED: [&str; 3] = ["room.opened", "entry.appended", "contact.queued"];
 
@@ -197,7 +199,7 @@ async fn words_of_one_batch_count_in_their_order() {
     let pool = &ran.database.pool;
     assert_eq!(names(&ran.outcomes[3]), OPENED);
     assert_eq!(column(pool, "select state from contacts order by caused_by").await, ["closed", "queued"]);
-    assert_eq!(column(pool, "select kind from consent_entries order by at").await, ["opt_out", "opt_in"]);
+    assert_eq!(column(pool, "select kind from consent_entries order by nr").await, ["opt_out", "opt_in"]);
     assert_eq!(column(pool, "select count(*) from opt_outs").await, ["0"]);
 }
 

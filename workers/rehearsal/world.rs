@@ -33,6 +33,7 @@ pub struct World {
     pub chance: fastrand::Rng,
     seed: u64,
     sender: SendSms,
+    sweep: Sweep,
     flying: Vec<Flying>,
     published: Vec<String>,
     first_said: HashMap<(Who, FactId), Vec<FactId>>,
@@ -59,6 +60,7 @@ impl World {
             chance: fastrand::Rng::with_seed(seed),
             seed,
             sender: SendSms::new("http://127.0.0.1:9"),
+            sweep: Sweep::default(),
             flying: Vec::new(),
             published: Vec::new(),
             first_said: HashMap::new(),
@@ -206,7 +208,7 @@ impl World {
 
     /// A round of the matcher and of the sweep.
     pub async fn reconcile(&mut self) {
-        let said = [self.round(&Match).await, self.round(&Sweep).await].concat();
+        let said = [self.round(&Match).await, self.round(&self.sweep).await].concat();
         self.trail.push(format!("a pass says {}", said.iter().map(|p| p.fact.as_ref()).collect::<Vec<_>>().join(" ")));
         for publication in &said {
             self.say(publication);

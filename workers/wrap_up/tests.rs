@@ -62,7 +62,7 @@ async fn an_end_begins_wrap_up_where_the_skill_has_one_and_else_closes() {
     assert_eq!(column(pool, "select state from contacts order by caused_by limit 2").await, ["wrap_up", "closed"]);
     let slots = "select slots_used from agents where id in ('baby', 'papa') order by id";
     assert_eq!(column(pool, slots).await, ["0", "1"], "wrap-up holds the slot");
-    assert_eq!(column(pool, "select end_reason from sessions").await, ["done", "done"]);
+    assert_eq!(column(pool, "select end_reason from sessions").await, ["answered", "answered"]);
 }
 
 #[tokio::test]

@@ -182,6 +182,11 @@ async fn expire_overdue(
         if arrival.received_at < session.deadline_at {
             continue;
         }
+        if !arrival.point.is_live {
+            // this arrival is set aside, and what is set aside says nothing: the timer will end the session
+            conversations.insert(arrival.ends.clone(), Conversation::default());
+            continue;
+        }
         endings.push(expiry(arrival.id, session.contact_id));
         found.push(arrival);
     }
@@ -205,6 +210,7 @@ pub fn expiry(cause: FactId, contact_id: ContactId) -> Ending {
         reason: "expired".into(),
         disposition: None,
         note: None,
+        by: None,
         is_final: false,
     }
 }
@@ -257,7 +263,7 @@ impl Conversation {
             point_of_contact: arrival.point.id.clone(),
             opened_at: now,
             closed_at: None,
-            close_reason: None,
+            outcome: None,
             next_seq: 1,
             agent: None,
             caused_by: arrival.id,

@@ -200,7 +200,7 @@ fn new_room(now: Timestamp, ask: &Outreach<'_>, point: &PointOfContact, ends: En
         point_of_contact: point.id.clone(),
         opened_at: now,
         closed_at: None,
-        close_reason: None,
+        outcome: None,
         next_seq: 1,
         agent: Some(ask.line.agent.clone()),
         caused_by: ask.line.id,

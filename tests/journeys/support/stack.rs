@@ -27,6 +27,8 @@ pub struct Stack {
     pub simulator_url: String,
     /// For HTTP of any kind.
     pub http: Client,
+    /// P, as processes are told it.
+    pub partitions: u32,
     folder: PathBuf,
     simulator_port: u16,
     vhost: String,
@@ -48,7 +50,8 @@ impl Stack {
         std::fs::create_dir_all(&folder).unwrap();
         let simulator_port = free_port();
         let simulator_url = format!("http://127.0.0.1:{simulator_port}");
-        Self { database, amqp_url: url.to_string(), simulator_url, http, folder, simulator_port, vhost }
+        let partitions = 4;
+        Self { database, amqp_url: url.to_string(), simulator_url, http, partitions, folder, simulator_port, vhost }
     }
 
     /// Starts a process with these roles and awaits that it is ready.
@@ -75,7 +78,7 @@ impl Stack {
             .env("TEXTHUB_SIMULATOR_LISTEN", format!("127.0.0.1:{}", self.simulator_port))
             .env("TEXTHUB_SIMULATOR_URL", &self.simulator_url)
             .env("TEXTHUB_SIMULATOR_RECORD", self.folder.join("simulator"))
-            .env("TEXTHUB_PARTITIONS", "4")
+            .env("TEXTHUB_PARTITIONS", self.partitions.to_string())
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
@@ -88,10 +91,26 @@ impl Stack {
         self.command_with(arguments, "")
     }
 
+    /// Runs a command that is told another number of partitions.
+    pub fn command_with_partitions(&self, arguments: &[&str], partitions: u32) -> Said {
+        self.run(Command::new(program()).args(arguments).env("TEXTHUB_PARTITIONS", partitions.to_string()), "")
+    }
+
+    /// Every line of JSON that processes logged so far.
+    pub fn logs(&self) -> Vec<serde_json::Value> {
+        let files = std::fs::read_dir(&self.folder).unwrap().map(|file| file.unwrap().path());
+        let logs = files.filter(|path| path.extension().is_some_and(|extension| extension == "log"));
+        let texts: Vec<String> = logs.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        texts.iter().flat_map(|text| text.lines()).filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
     /// Runs a command of the binary to its end, with this on its standard input.
     pub fn command_with(&self, arguments: &[&str], input: &str) -> Said {
-        let mut child = Command::new(program())
-            .args(arguments)
+        self.run(Command::new(program()).args(arguments), input)
+    }
+
+    fn run(&self, command: &mut Command, input: &str) -> Said {
+        let mut child = command
             .env("TEXTHUB_DATABASE_URL", &self.database.url)
             .env("TEXTHUB_AMQP_URL", &self.amqp_url)
             .stdin(Stdio::piped())
@@ -189,6 +208,11 @@ impl Process {
     /// SIGKILL, and gone.
     pub fn kill(mut self) {
         self.end();
+    }
+
+    /// It has not ended by itself.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_none())
     }
 
     fn end(&mut self) {
