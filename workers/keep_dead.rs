@@ -183,3 +183,6 @@ async fn tenant(tx: &deadpool_postgres::Transaction<'_>, body: &Value) -> Result
     let row = sql::row(tx, "select tenant from points_of_contact where number = $1 limit 1", &[&to]).await?;
     Ok(row.map(|row| row.get(0)))
 }
+
+#[cfg(test)]
+mod tests;

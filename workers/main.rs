@@ -18,6 +18,8 @@ mod wrap_up;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod rehearsal;
+#[cfg(test)]
 #[path = "../tests/journeys/support/mod.rs"]
 mod support;
 

@@ -43,7 +43,7 @@ impl Worker for ReceiveSms {
     ) -> Result<Vec<Outcome>, Failure> {
         let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.len()];
         let arrivals = address(tx, ctx.now, batch, &mut outcomes).await?;
-        let fresh = recall(tx, ctx.now, batch, arrivals, &mut outcomes).await?;
+        let (fresh, twins) = recall(tx, ctx.now, batch, arrivals, &mut outcomes).await?;
         let mut set_aside: Vec<FactId> = Vec::new();
         for wave in inbound::waves(fresh) {
             for (index, fate) in inbound::record(tx, ctx.now, &wave).await? {
@@ -60,6 +60,13 @@ impl Worker for ReceiveSms {
                     }
                 });
             }
+        }
+        for (index, first) in twins {
+            let answer = outcomes[first].clone();
+            if matches!(answer, Some(Outcome::Reject(_))) {
+                set_aside.push(batch[index].id);
+            }
+            outcomes[index] = answer;
         }
         if !set_aside.is_empty() {
             memory::forget(tx, Self::NAME, &set_aside).await?;
@@ -212,22 +219,23 @@ fn visitor(name: &String) -> Result<&String, Reason> {
     }
 }
 
-/// Leaves what was not heard before; repeats (of the fact's id, or of the carrier's) say what was said then.
+/// Leaves what was not heard before; repeats (of the fact's id, or of the carrier's) say what was said then. A carrier's
+/// repeat whose first one is in this batch, too, comes beside: it is to get the same answer.
 async fn recall(
     tx: &Transaction<'_>,
     now: Timestamp,
     batch: &[Message<Inbound>],
     arrivals: Vec<Arrival>,
     outcomes: &mut [Option<Outcome>],
-) -> Result<Vec<Arrival>, Failure> {
+) -> Result<(Vec<Arrival>, Vec<(usize, usize)>), Failure> {
     if arrivals.is_empty() {
-        return Ok(arrivals);
+        return Ok((arrivals, Vec::new()));
     }
     let messages: Vec<&Message<Inbound>> = arrivals.iter().map(|a| &batch[a.index]).collect();
     let tenants: Vec<Option<&Slug>> = arrivals.iter().map(|a| Some(&a.ends.tenant)).collect();
     let seen = memory::remember(tx, now, ReceiveSms::NAME, &messages, &tenants).await?;
     let mut again: Vec<(usize, FactId)> = Vec::new();
-    let mut fresh = Vec::with_capacity(arrivals.len());
+    let mut fresh: Vec<Arrival> = Vec::with_capacity(arrivals.len());
     for (arrival, seen) in arrivals.into_iter().zip(seen) {
         match seen {
             Seen::Fresh => fresh.push(arrival),
@@ -242,8 +250,15 @@ async fn recall(
     if !repeats.is_empty() {
         memory::mark_repeats(tx, ReceiveSms::NAME, &repeats).await?;
     }
-    again.extend(fresh.iter().filter_map(|a| firsts.get(&a.id).map(|first| (a.index, *first))));
-    fresh.retain(|arrival| !firsts.contains_key(&arrival.id));
+    let (again_too, fresh): (Vec<Arrival>, Vec<Arrival>) = fresh.into_iter().partition(|a| firsts.contains_key(&a.id));
+    let places: HashMap<FactId, usize> = fresh.iter().map(|a| (a.id, a.index)).collect();
+    let mut twins: Vec<(usize, usize)> = Vec::new();
+    for (index, first) in again_too.iter().map(|a| (a.index, firsts[&a.id])) {
+        match places.get(&first) {
+            Some(place) => twins.push((index, *place)),
+            None => again.push((index, first)),
+        }
+    }
     let ids: Vec<FactId> = again.iter().map(|(_, id)| *id).collect();
     if !ids.is_empty() {
         let said = inbound::say_again(tx, ReceiveSms::NAME, &ids).await?;
@@ -253,7 +268,7 @@ async fn recall(
             outcomes[index] = Some(Outcome::Done(said.into_iter().map(|p| p.traced(trace)).collect()));
         }
     }
-    Ok(fresh)
+    Ok((fresh, twins))
 }
 
 /// Those whose carrier's id came before with the same content, with the id of the first.
@@ -332,3 +347,6 @@ fn content(sms: &SmsReceived) -> Vec<u8> {
     }
     hasher.finalize()[..16].to_vec()
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,16 +3,16 @@
 //! texts long requested. What it had to say again is counted: more than none is an incident.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::Transaction;
 use jiff::{SignedDuration, Timestamp};
-use texthub::facts::due::{AgentDue, ContactDue, OfferDue, SkillDue, WrapUpDue};
+use texthub::facts::due::{AgentDue, ContactDue, OfferDue, SessionDue, SkillDue, WrapUpDue};
 use texthub::facts::envelope::Publication;
-use texthub::facts::ids::{ContactId, FactId, OfferId, Slug, SmsId};
+use texthub::facts::ids::{ContactId, FactId, OfferId, RoomId, SessionId, Slug, SmsId};
 use texthub::failure::Failure;
-use texthub::hub::session::{self, Session};
 use texthub::hub::{outbound, sql};
 use texthub::runtime::clock;
 use texthub::runtime::worker::{Context, Pass};
@@ -23,6 +23,8 @@ const ASK_AGAIN_S: i64 = 5;
 const GRACE_S: i64 = 300;
 /// How long a text may be requested before it is requested anew.
 const UNSENT_S: i64 = 60;
+/// An ask for the end of a wait that arrives while the contact is offered does nothing: it is made again after that long.
+const OFFERED_S: i64 = 30;
 /// Rows a page.
 const PAGE: i64 = 500;
 
@@ -75,12 +77,24 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// Leaves out what was asked for less than the grace ago.
-    fn once(&self, now: Timestamp, fact: &'static str, asks: Vec<(String, Publication)>) -> Vec<Publication> {
+    /// Leaves out what was asked for so few seconds ago.
+    fn once(
+        &self,
+        now: Timestamp,
+        seconds: i64,
+        fact: &'static str,
+        asks: Vec<(String, Publication)>,
+    ) -> Vec<Publication> {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.retain(|_, at| *at > before(now, GRACE_S));
+        asked.retain(|(name, _), at| *name != fact || *at > before(now, seconds));
         asks.into_iter()
-            .filter(|(what, _)| asked.insert((fact, what.clone()), now).is_none())
+            .filter(|(what, _)| match asked.entry((fact, what.clone())) {
+                Entry::Occupied(_) => false,
+                Entry::Vacant(place) => {
+                    place.insert(now);
+                    true
+                }
+            })
             .map(|(_, publication)| publication)
             .collect()
     }
@@ -92,13 +106,13 @@ impl Pass for Sweep {
 
     async fn round(&self, tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
         measure(tx, ctx).await?;
-        let mut said = self.once(ctx.now, "contact.due", waited_too_long(tx, ctx).await?);
+        let mut said = self.once(ctx.now, OFFERED_S, "contact.due", waited_too_long(tx, ctx).await?);
         said.extend(texts(tx, ctx, true).await?);
         let lost = [
             sessions(tx, ctx).await?,
-            self.once(ctx.now, "offer.due", offers(tx, ctx).await?),
-            self.once(ctx.now, "wrap_up.due", wrap_ups(tx, ctx).await?),
-            self.once(ctx.now, "agent.due", agents(tx, ctx).await?),
+            self.once(ctx.now, GRACE_S, "offer.due", offers(tx, ctx).await?),
+            self.once(ctx.now, GRACE_S, "wrap_up.due", wrap_ups(tx, ctx).await?),
+            self.once(ctx.now, GRACE_S, "agent.due", agents(tx, ctx).await?),
             texts(tx, ctx, false).await?,
         ];
         let names = ["session.due", "offer.due", "wrap_up.due", "agent.due", "sms.requested"];
@@ -145,24 +159,21 @@ async fn sessions(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication
            select id from sessions where ended_at is null and timer_due_at < $1
            order by timer_due_at limit $2 for update skip locked)
          update sessions s set timer_due_at = $3 from overdue o where s.id = o.id
-         returning s.id, s.tenant, s.room_id, s.contact_id, s.agent, s.timeout_s, s.deadline_at, s.timer_gen",
+         returning s.id, s.tenant, s.room_id, s.timer_gen, s.deadline_at",
         &[&before(ctx.now, GRACE_S), &PAGE, &ctx.now],
     )
     .await?;
     Ok(rows
         .iter()
         .map(|row| {
-            let session = Session {
-                id: row.get(0),
-                tenant: row.get(1),
-                room_id: row.get(2),
-                contact_id: row.get(3),
-                agent: row.get(4),
-                timeout_s: row.get(5),
-                deadline_at: row.get(6),
-                timer_gen: row.get(7),
-            };
-            Publication { due: None, ..session::arm(ctx.now, &session) }
+            let (id, tenant) = (FactId(clock::new_id()), row.get::<_, Slug>(1));
+            let scope = tenant.to_string();
+            let (session_id, room_id): (SessionId, RoomId) = (row.get(0), row.get(2));
+            let (generation, due_at) = (row.get(3), row.get(4));
+            Publication::of(
+                &SessionDue { id, cause_id: id, at: ctx.now, tenant, session_id, room_id, generation, due_at },
+                scope,
+            )
         })
         .collect())
 }
@@ -235,12 +246,13 @@ async fn texts(tx: &Transaction<'_>, ctx: &Context, held: bool) -> Result<Vec<Pu
     let rows = sql::rows(
         tx,
         "with waiting as (
-           (select id from sms where state in ('requested', 'held') and (state = 'held') = $5 and requested_at < $1
-            order by requested_at limit $2 for update skip locked)
-           union all
-           (select id from sms where state = 'sending' and not $5 and claimed_at < $4 and requested_at < $1
-            order by claimed_at limit $2 for update skip locked))
-         update sms s set requested_at = $3 from waiting w where s.id = w.id returning s.id",
+           select id from sms where state in ('requested', 'held') and (state = 'held') = $5 and requested_at < $1
+           order by requested_at limit $2 for update skip locked),
+         forsaken as (
+           select id from sms where state = 'sending' and not $5 and claimed_at < $4 and requested_at < $1
+           order by claimed_at limit $2 for update skip locked)
+         update sms s set requested_at = $3
+         from (select id from waiting union all select id from forsaken) w where s.id = w.id returning s.id",
         &[&before(ctx.now, UNSENT_S), &PAGE, &ctx.now, &before(ctx.now, GRACE_S), &held],
     )
     .await?;
@@ -271,3 +283,6 @@ async fn waited_too_long(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(Str
         })
         .collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -222,3 +222,6 @@ async fn answer_asks(tx: &Transaction<'_>, batch: &[Message<Matchable>]) -> Resu
     .await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

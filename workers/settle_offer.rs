@@ -93,6 +93,7 @@ async fn accept(
     let over = Over { id: offer.id, contact_id: offer.contact_id, tenant: &offer.tenant, agent: &offer.agent };
     let mut said = vec![offer::say_settled(ctx.now, message.id, &over, OfferOutcome::Accepted, "accepted")];
     let timeout_s = timeout(tx, offer).await?;
+    let deadline_at = session::after(ctx.now, timeout_s);
     let session = Session {
         id: SessionId(message.id.row("session", 0)),
         tenant: offer.tenant.clone(),
@@ -100,8 +101,9 @@ async fn accept(
         contact_id: offer.contact_id,
         agent: offer.agent.clone(),
         timeout_s,
-        deadline_at: session::after(ctx.now, timeout_s),
+        deadline_at,
         timer_gen: 1,
+        timer_due_at: deadline_at,
     };
     said.extend(session::start(tx, ctx.now, message.id, &session, message.traceparent.as_deref()).await?);
     Ok(said)
@@ -146,3 +148,6 @@ async fn missed(
     said.extend(presence::missed(tx, ctx.now, message.id, &offer.tenant, &offer.agent).await?);
     Ok(said)
 }
+
+#[cfg(test)]
+mod tests;

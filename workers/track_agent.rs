@@ -82,3 +82,6 @@ async fn move_to(
 fn micros(at: Timestamp) -> Timestamp {
     at.round(Unit::Microsecond).unwrap_or(at)
 }
+
+#[cfg(test)]
+mod tests;

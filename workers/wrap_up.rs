@@ -183,3 +183,6 @@ async fn waited_too_long(
         Ending { outcome: Some(ContactOutcome::Abandoned), ..closing(message, due.contact_id, "waited_too_long") };
     end_one(tx, ctx.now, ending).await
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,7 +96,7 @@ async fn load<'a>(tx: &Transaction<'_>, now: Timestamp, asked: &'a [Ending]) -> 
         "select c.id, c.tenant, c.room_id, c.state, c.queued_at, c.agent, c.accepted_at, c.ended_at, c.outcome,
                 c.reason, c.disposition, k.wrap_up_s, r.closed_at is null,
                 r.tenant, r.channel, r.our_number, r.our_country, r.customer_number,
-                s.id, s.agent, s.timeout_s, s.deadline_at, s.timer_gen, o.id
+                s.id, s.agent, s.timeout_s, s.deadline_at, s.timer_gen, o.id, s.timer_due_at
          from contacts c
          join rooms r on r.id = c.room_id
          join skills k on k.tenant = c.tenant and k.id = c.skill
@@ -150,6 +150,7 @@ fn session_of(row: &tokio_postgres::Row, contact_id: &ContactId) -> Option<Sessi
         timeout_s: row.get(20),
         deadline_at: row.get(21),
         timer_gen: row.get(22),
+        timer_due_at: row.get(24),
     })
 }
 
