@@ -76,8 +76,9 @@ async fn said_before(
 ) -> Result<HashMap<FactId, Vec<Publication>>, Failure> {
     let again: Vec<FactId> = batch.iter().map(|m| m.id).collect();
     let mut said: HashMap<FactId, Vec<Publication>> = HashMap::new();
-    for offer in offer::of_causes(tx, &again).await? {
-        said.entry(offer.caused_by).or_default().extend(offer::say_made(&offer));
+    for (offer, trace) in offer::of_causes(tx, &again).await? {
+        let made = offer::say_made(&offer).into_iter().map(|p| p.traced(trace.as_deref()));
+        said.entry(offer.caused_by).or_default().extend(made);
     }
     Ok(said)
 }
