@@ -75,6 +75,8 @@ create table contacts (
     -- the original time of queueing: refusal, lapse, transfer and crash never change it
     queued_at        timestamptz not null,
     opened_at        timestamptz not null,
+    -- since when it waits now: the maximum wait counts from here, not from before a conversation that was lost
+    waiting_since    timestamptz not null default now(),
     -- whose slot it holds (offered, active, wrap_up)
     agent            text,
     preferred_agent  text,
@@ -86,6 +88,8 @@ create table contacts (
     reason           text,
     disposition      text,
     note             text,
+    -- who asked for its end, as kind:name
+    ended_by         text,
     caused_by        uuid not null,
     closed_by        uuid,
     check ((state in ('offered', 'active', 'wrap_up')) = (agent is not null) or state = 'closed'),
@@ -93,7 +97,7 @@ create table contacts (
 ) with (fillfactor = 80);
 create unique index contacts_living on contacts (room_id) where state in ('prequeue', 'queued', 'offered', 'active', 'parked');
 create index contacts_waiting on contacts (tenant, skill, priority desc, queued_at, id) where state = 'queued';
-create index contacts_waiting_since on contacts (queued_at) where state = 'queued';
+create index contacts_waiting_since on contacts (waiting_since) where state = 'queued';
 create index contacts_of_agent on contacts (tenant, agent) where state in ('offered', 'active', 'wrap_up');
 create index contacts_of_room on contacts (room_id);
 create index contacts_caused_by on contacts (caused_by);

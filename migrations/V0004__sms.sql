@@ -29,6 +29,7 @@ create table sms (
 create index sms_caused_by on sms (caused_by);
 create index sms_of_room on sms (room_id, seq);
 create index sms_unsent on sms (room_id, seq) where state in ('requested', 'sending', 'held');
+create index sms_sending on sms (claimed_at) where state = 'sending';
 create index sms_waiting on sms (requested_at) where state in ('requested', 'held');
 
 create table sms_parts (
@@ -59,6 +60,8 @@ create index receipts_unmatched on receipts (carrier, carrier_sms_id) where sms_
 -- Append-only; the newest entry decides.
 create table consent_entries (
     id              uuid primary key,
+    -- in which order they were noted: two of one batch have one time
+    nr              bigint generated always as identity,
     tenant          text not null,
     our_number      text not null,
     customer_number text not null,

@@ -3,8 +3,8 @@
 
 create table suspects (
     worker  text not null,
-    -- the message's id, else a digest of its body
-    message text not null,
+    -- the message's id, else one that follows from its body
+    message uuid not null,
     tries   integer not null,
     at      timestamptz not null,
     primary key (worker, message)

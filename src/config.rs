@@ -128,16 +128,17 @@ impl Config {
     }
 }
 
-/// A setting's text: its own, its file's, or its default.
+/// A setting's text: its own, its file's, or its default. Empty is not set: compose files hand on what was left out so.
 fn setting(
     name: &str,
     look: &dyn Fn(&str) -> Option<String>,
     file: &dyn Fn(&str) -> Result<String, String>,
 ) -> Result<String, String> {
-    if let Some(value) = look(name) {
+    let given = |name: &str| look(name).filter(|value| !value.is_empty());
+    if let Some(value) = given(name) {
         return Ok(value);
     }
-    if let Some(path) = look(&format!("{name}_FILE")) {
+    if let Some(path) = given(&format!("{name}_FILE")) {
         let read = file(&path).map_err(|error| format!("{name}_FILE: cannot read {path}: {error}"))?;
         return Ok(read.trim_end().to_owned());
     }
@@ -188,5 +189,18 @@ mod tests {
         let config = read(&[("TEXTHUB_DATABASE_URL", "postgres://h/d"), ("TEXTHUB_AMQP_URL_FILE", "there")]).unwrap();
         assert_eq!(config.amqp(), "amqp://u:secret@h/v");
         assert!(!format!("{config:?}").contains("secret@"));
+    }
+
+    #[test]
+    fn an_empty_setting_is_not_set() {
+        let config = read(&[
+            ("TEXTHUB_DATABASE_URL", "postgres://h/d"),
+            ("TEXTHUB_DATABASE_URL_FILE", ""),
+            ("TEXTHUB_AMQP_URL", ""),
+            ("TEXTHUB_AMQP_URL_FILE", "there"),
+            ("TEXTHUB_PARTITIONS", ""),
+        ])
+        .unwrap();
+        assert_eq!((config.amqp(), config.partitions), ("amqp://u:secret@h/v", 4));
     }
 }

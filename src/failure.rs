@@ -47,11 +47,16 @@ impl From<tokio_postgres::Error> for Failure {
         if retried.contains(code) {
             return Self::Retry(format!("{} {}", code.code(), db.message()));
         }
-        if code.code().starts_with("57") || code.code().starts_with("08") || code.code().starts_with("53") {
-            return Self::Away(format!("{} {}", code.code(), db.message()));
+        // data, constraints, what our triggers raise, too large for an index: the message's own fault, or our defect
+        if ["22", "23", "P0", "54"].iter().any(|class| code.code().starts_with(class)) {
+            // no detail: it may quote a row
+            return Self::Reject(Reason::new(
+                "broken_invariant",
+                format!("SQLSTATE {}: {}", code.code(), db.message()),
+            ));
         }
-        // no detail: it may quote a row
-        Self::Reject(Reason::new("broken_invariant", format!("SQLSTATE {}: {}", code.code(), db.message())))
+        // a standby, missing rights, a schema of another version, no disk: no fault of the message
+        Self::Away(format!("{} {}", code.code(), db.message()))
     }
 }
 

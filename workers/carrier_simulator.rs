@@ -1,11 +1,13 @@
 //! The role `carrier-simulator`: the simulated mobile network for as long as the process lives; what it says goes to the
 //! exchange `texthub` with confirms, over whichever link to the broker stands. Unconfirmed is said again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use texthub::amqp::Lost;
 use texthub::config::Config;
+use texthub::retry::Waits;
 use texthub::runtime::supervisor::{Host, Role};
 use texthub::sms::carrier::simulator::{Said, Settings, start};
 use tokio::sync::{Mutex, mpsc};
@@ -28,18 +30,30 @@ pub fn role(config: &Config) -> Role {
     })
 }
 
+/// Starts the network. It is never told to stop: it outlives the links, and its record is whole at any moment.
+async fn open(listen: &str, folder: &Path) -> Result<mpsc::Receiver<Said>, String> {
+    let address = tokio::net::lookup_host(listen).await.ok().and_then(|mut found| found.next());
+    let listen = address.ok_or_else(|| format!("TEXTHUB_SIMULATOR_LISTEN: {listen} is no address"))?;
+    let (said, waiting) = mpsc::channel(WINDOW);
+    let settings = Settings { listen, folder: folder.to_owned() };
+    let running =
+        start(settings, said, CancellationToken::new()).await.map_err(|error| format!("{listen}: {error}"))?;
+    tracing::info!(address = %running.address, "carrier simulator");
+    Ok(waiting)
+}
+
 async fn run(host: Host, listen: &str, folder: PathBuf, outbox: Outbox) -> Result<(), Lost> {
     let mut outbox = outbox.lock().await;
-    if outbox.is_none() {
-        let address = tokio::net::lookup_host(listen).await.ok().and_then(|mut found| found.next());
-        let listen = address.ok_or_else(|| Lost(format!("TEXTHUB_SIMULATOR_LISTEN: {listen} is no address")))?;
-        let (said, waiting) = mpsc::channel(WINDOW);
-        // never told to stop: it outlives the links, and its record is whole at any moment
-        let running = start(Settings { listen, folder }, said, CancellationToken::new()).await;
-        let running =
-            running.map_err(|error| Lost(format!("the carrier simulator cannot start at {listen}: {error}")))?;
-        tracing::info!(address = %running.address, "carrier simulator");
-        *outbox = Some(waiting);
+    let mut waits = Waits::new(Duration::from_secs(1), Duration::from_secs(10));
+    while outbox.is_none() {
+        match open(listen, &folder).await {
+            Ok(waiting) => *outbox = Some(waiting),
+            // the other roles of this process have no part in it
+            Err(why) => {
+                tracing::error!(reason = why, "the carrier simulator cannot start; texts wait for it");
+                tokio::select! { () = host.stop.cancelled() => return Ok(()), () = waits.next() => {} }
+            }
+        }
     }
     let Some(waiting) = outbox.as_mut() else { return Ok(()) };
     let mut under_way: JoinSet<Result<(), Lost>> = JoinSet::new();

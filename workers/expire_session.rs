@@ -59,6 +59,7 @@ impl Worker for ExpireSession {
                 past.extend(live.remove(&due.session_id).map(|session| (message, session)));
             } else if session.timer_gen == due.generation {
                 session.timer_gen += 1;
+                session.timer_due_at = session.deadline_at;
                 armed.push((session.id, session.timer_gen, session.deadline_at));
                 said.insert(message.id, vec![session::arm(ctx.now, session)]);
             }
@@ -106,3 +107,6 @@ async fn expire(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

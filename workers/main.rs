@@ -4,6 +4,7 @@ mod carrier_simulator;
 mod commands;
 mod expire_session;
 mod keep_dead;
+mod move_contact;
 mod post_reply;
 mod receive_sms;
 mod reconcile;
@@ -14,6 +15,10 @@ mod settle_offer;
 mod track_agent;
 mod wrap_up;
 
+#[cfg(test)]
+mod readme;
+#[cfg(test)]
+mod rehearsal;
 #[cfg(test)]
 #[path = "../tests/journeys/support/mod.rs"]
 mod support;
@@ -55,6 +60,8 @@ enum Command {
     Dead(commands::dead::Asked),
     /// Check every invariant, from rows.
     Audit(commands::audit::Asked),
+    /// Ask the process at `TEXTHUB_HTTP_LISTEN` whether it is ready.
+    Health,
     /// Change the number of partitions, while nothing runs.
     Partitions(commands::partitions::Asked),
     /// Show rooms, queue, agents and timers, live.
@@ -83,8 +90,9 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::worker(expire_session::ExpireSession),
         Role::worker(Each(wrap_up::WrapUp)),
         Role::worker(Each(track_agent::TrackAgent)),
+        Role::worker(Each(move_contact::MoveContact)),
         Role::pass("reconcile", reconcile::Match),
-        Role::pass("reconcile", reconcile::Sweep),
+        Role::pass("reconcile", reconcile::Sweep::default()),
     ];
     roles.push(carrier_simulator::role(config));
     let workers: Vec<&'static str> = roles.iter().filter_map(|role| role.listener.map(|l| l.name)).collect();
@@ -120,11 +128,15 @@ async fn main() -> ExitCode {
         Command::End(asked) => commands::end::run(&asked).await,
         Command::Dead(asked) => commands::dead::run(&asked).await,
         Command::Audit(asked) => commands::audit::run(&asked).await,
+        Command::Health => commands::health::run().await,
         Command::Partitions(asked) => commands::partitions::run(&asked).await,
         Command::Watch(asked) => commands::watch::run(&asked).await,
         Command::Replay(asked) => commands::replay::run(&asked).await,
         Command::Demo(asked) => commands::demo::run(&asked).await,
-        Command::Asyncapi => commands::asyncapi::run(),
+        Command::Asyncapi => {
+            commands::asyncapi::run();
+            Ok(())
+        }
         Command::Dev(asked) => commands::dev::run(&asked).await,
         Command::Bench(asked) => commands::bench::run(&asked).await,
     };

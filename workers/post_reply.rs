@@ -157,3 +157,6 @@ fn as_outreach(message: &Message<Written>) -> Option<Outreach<'_>> {
         traceparent: message.traceparent.as_deref(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use texthub::facts::heard::{ChatLeft, ChatReceived, SmsReceived};
 use texthub::facts::ids::{FactId, Slug};
 use texthub::failure::Failure;
 use texthub::heard;
-use texthub::hub::entry::storable;
+use texthub::hub::entry::{storable, storable_json};
 use texthub::hub::inbound::{self, Arrival, Kind};
 use texthub::hub::memory::{self, Seen};
 use texthub::hub::room::Ends;
@@ -43,7 +43,7 @@ impl Worker for ReceiveSms {
     ) -> Result<Vec<Outcome>, Failure> {
         let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.len()];
         let arrivals = address(tx, ctx.now, batch, &mut outcomes).await?;
-        let fresh = recall(tx, ctx.now, batch, arrivals, &mut outcomes).await?;
+        let (fresh, twins) = recall(tx, ctx.now, batch, arrivals, &mut outcomes).await?;
         let mut set_aside: Vec<FactId> = Vec::new();
         for wave in inbound::waves(fresh) {
             for (index, fate) in inbound::record(tx, ctx.now, &wave).await? {
@@ -61,8 +61,16 @@ impl Worker for ReceiveSms {
                 });
             }
         }
+        for (index, first) in twins {
+            let answer = outcomes[first].clone();
+            if matches!(answer, Some(Outcome::Reject(_))) {
+                set_aside.push(batch[index].id);
+            }
+            outcomes[index] = answer;
+        }
         if !set_aside.is_empty() {
             memory::forget(tx, Self::NAME, &set_aside).await?;
+            forget_carrier_ids(tx, batch, &set_aside).await?;
         }
         Ok(outcomes.into_iter().map(|o| o.unwrap_or_else(Outcome::silent)).collect())
     }
@@ -79,7 +87,9 @@ async fn address(
     let mut slugs: Vec<(&Slug, &Slug)> = Vec::new();
     for message in batch {
         match &message.body {
-            Inbound::SmsReceived(sms) => numbers.push((&sms.to, sms.to_country.as_deref())),
+            // what is no number is not asked for: `arrival` sets it aside
+            Inbound::SmsReceived(sms) if is_number(&sms.to) => numbers.push((&sms.to, country(sms))),
+            Inbound::SmsReceived(_) => {}
             Inbound::ChatReceived(chat) => slugs.push((&chat.tenant, &chat.point_of_contact)),
             Inbound::ChatLeft(left) => slugs.push((&left.tenant, &left.point_of_contact)),
         }
@@ -95,7 +105,7 @@ async fn address(
     let mut arrivals = Vec::with_capacity(batch.len());
     for (index, message) in batch.iter().enumerate() {
         let found = match &message.body {
-            Inbound::SmsReceived(sms) => by_number.get(&(sms.to.as_str(), sms.to_country.as_deref())),
+            Inbound::SmsReceived(sms) => by_number.get(&(sms.to.as_str(), country(sms))),
             Inbound::ChatReceived(chat) => by_slug.get(&(&chat.tenant, &chat.point_of_contact)),
             Inbound::ChatLeft(left) => by_slug.get(&(&left.tenant, &left.point_of_contact)),
         };
@@ -123,6 +133,7 @@ fn arrival(
         Inbound::SmsReceived(sms) => {
             check_number("from", &sms.from)?;
             check_number("to", &sms.to)?;
+            check_carrier_id(sms)?;
             (sms.text.as_str(), &sms.from, sms.received_at, sms.media.as_ref())
         }
         Inbound::ChatReceived(chat) => (chat.text.as_str(), visitor(&chat.visitor)?, chat.received_at, None),
@@ -140,6 +151,10 @@ fn arrival(
         ),
     })?;
     let is_sms = matches!(message.body, Inbound::SmsReceived(_));
+    if point.is_ambiguous {
+        let detail = "this short code is in use in several countries; name the one in `to_country`, as US";
+        return Err(Reason::new("ambiguous_number", detail));
+    }
     if is_sms && !point.sms_messaging {
         return Err(Reason::new("disabled_tenant", "SMS messaging is off for this tenant; switch it on, then replay"));
     }
@@ -162,15 +177,30 @@ fn arrival(
         point: point.clone(),
         text,
         flags,
-        media: media.and_then(|links| serde_json::to_value(links).ok()),
+        media: media.and_then(|links| serde_json::to_value(links).ok()).map(storable_json),
         received_at: received_at.min(now),
         traceparent: message.traceparent.clone(),
         kind,
     })
 }
 
+fn is_number(number: &str) -> bool {
+    is_e164(number) || is_short_code(number)
+}
+
+/// The country of a short code, where the carrier names one that can be.
+fn country(sms: &SmsReceived) -> Option<&str> {
+    sms.to_country.as_deref().filter(|country| country.len() == 2 && country.bytes().all(|b| b.is_ascii_alphabetic()))
+}
+
+fn check_carrier_id(sms: &SmsReceived) -> Result<(), Reason> {
+    let is_fine = sms.carrier_sms_id.as_deref().is_none_or(|id| id.len() <= 255 && !id.contains('\0'));
+    let bad = || Reason::new("bad_carrier_sms_id", "`carrier_sms_id` has at most 255 bytes and no NUL");
+    if is_fine { Ok(()) } else { Err(bad()) }
+}
+
 fn check_number(field: &str, number: &str) -> Result<(), Reason> {
-    if is_e164(number) || is_short_code(number) {
+    if is_number(number) {
         return Ok(());
     }
     Err(Reason::new(
@@ -189,22 +219,23 @@ fn visitor(name: &String) -> Result<&String, Reason> {
     }
 }
 
-/// Leaves what was not heard before; repeats (of the fact's id, or of the carrier's) say what was said then.
+/// Leaves what was not heard before; repeats (of the fact's id, or of the carrier's) say what was said then. A carrier's
+/// repeat whose first one is in this batch, too, comes beside: it is to get the same answer.
 async fn recall(
     tx: &Transaction<'_>,
     now: Timestamp,
     batch: &[Message<Inbound>],
     arrivals: Vec<Arrival>,
     outcomes: &mut [Option<Outcome>],
-) -> Result<Vec<Arrival>, Failure> {
+) -> Result<(Vec<Arrival>, Vec<(usize, usize)>), Failure> {
     if arrivals.is_empty() {
-        return Ok(arrivals);
+        return Ok((arrivals, Vec::new()));
     }
     let messages: Vec<&Message<Inbound>> = arrivals.iter().map(|a| &batch[a.index]).collect();
     let tenants: Vec<Option<&Slug>> = arrivals.iter().map(|a| Some(&a.ends.tenant)).collect();
     let seen = memory::remember(tx, now, ReceiveSms::NAME, &messages, &tenants).await?;
     let mut again: Vec<(usize, FactId)> = Vec::new();
-    let mut fresh = Vec::with_capacity(arrivals.len());
+    let mut fresh: Vec<Arrival> = Vec::with_capacity(arrivals.len());
     for (arrival, seen) in arrivals.into_iter().zip(seen) {
         match seen {
             Seen::Fresh => fresh.push(arrival),
@@ -219,8 +250,15 @@ async fn recall(
     if !repeats.is_empty() {
         memory::mark_repeats(tx, ReceiveSms::NAME, &repeats).await?;
     }
-    again.extend(fresh.iter().filter_map(|a| firsts.get(&a.id).map(|first| (a.index, *first))));
-    fresh.retain(|arrival| !firsts.contains_key(&arrival.id));
+    let (again_too, fresh): (Vec<Arrival>, Vec<Arrival>) = fresh.into_iter().partition(|a| firsts.contains_key(&a.id));
+    let places: HashMap<FactId, usize> = fresh.iter().map(|a| (a.id, a.index)).collect();
+    let mut twins: Vec<(usize, usize)> = Vec::new();
+    for (index, first) in again_too.iter().map(|a| (a.index, firsts[&a.id])) {
+        match places.get(&first) {
+            Some(place) => twins.push((index, *place)),
+            None => again.push((index, first)),
+        }
+    }
     let ids: Vec<FactId> = again.iter().map(|(_, id)| *id).collect();
     if !ids.is_empty() {
         let said = inbound::say_again(tx, ReceiveSms::NAME, &ids).await?;
@@ -230,7 +268,7 @@ async fn recall(
             outcomes[index] = Some(Outcome::Done(said.into_iter().map(|p| p.traced(trace)).collect()));
         }
     }
-    Ok(fresh)
+    Ok((fresh, twins))
 }
 
 /// Those whose carrier's id came before with the same content, with the id of the first.
@@ -278,6 +316,28 @@ async fn carrier_repeats(
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
+/// Forgets the carrier's ids of texts that are set aside after all: the carrier's own resend is no repeat of anything.
+async fn forget_carrier_ids(
+    tx: &Transaction<'_>,
+    batch: &[Message<Inbound>],
+    set_aside: &[FactId],
+) -> Result<(), Failure> {
+    let (mut carriers, mut carrier_ids) = (vec![], vec![]);
+    for message in batch.iter().filter(|message| set_aside.contains(&message.id)) {
+        let Inbound::SmsReceived(sms) = &message.body else { continue };
+        carriers.push(sms.carrier.as_str());
+        carrier_ids.push(sms.carrier_sms_id.as_deref().unwrap_or_default());
+    }
+    sql::touch(
+        tx,
+        "delete from inbound_ids k using unnest($1::text[], $2::text[]) as i (carrier, carrier_sms_id)
+         where k.carrier = i.carrier and k.carrier_sms_id = i.carrier_sms_id and k.first_id = any($3)",
+        &[&carriers, &carrier_ids, &set_aside],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Fingerprint of what must be equal in a carrier's own repeat: from, to and text.
 fn content(sms: &SmsReceived) -> Vec<u8> {
     let mut hasher = Sha256::new();
@@ -287,3 +347,6 @@ fn content(sms: &SmsReceived) -> Vec<u8> {
     }
     hasher.finalize()[..16].to_vec()
 }
+
+#[cfg(test)]
+mod tests;

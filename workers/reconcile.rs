@@ -2,15 +2,17 @@
 //! contact stands beside a ready agent; the sweep says again what should have come: timers, leases, maximum waits,
 //! texts long requested. What it had to say again is counted: more than none is an incident.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::Transaction;
 use jiff::{SignedDuration, Timestamp};
-use texthub::facts::due::{AgentDue, ContactDue, OfferDue, SkillDue, WrapUpDue};
+use texthub::facts::due::{AgentDue, ContactDue, OfferDue, SessionDue, SkillDue, WrapUpDue};
 use texthub::facts::envelope::Publication;
-use texthub::facts::ids::{ContactId, FactId, OfferId, Slug, SmsId};
+use texthub::facts::ids::{ContactId, FactId, OfferId, RoomId, SessionId, Slug, SmsId};
 use texthub::failure::Failure;
-use texthub::hub::session::{self, Session};
 use texthub::hub::{outbound, sql};
 use texthub::runtime::clock;
 use texthub::runtime::worker::{Context, Pass};
@@ -21,6 +23,8 @@ const ASK_AGAIN_S: i64 = 5;
 const GRACE_S: i64 = 300;
 /// How long a text may be requested before it is requested anew.
 const UNSENT_S: i64 = 60;
+/// An ask for the end of a wait that arrives while the contact is offered does nothing: it is made again after that long.
+const OFFERED_S: i64 = 30;
 /// Rows a page.
 const PAGE: i64 = 500;
 
@@ -65,21 +69,51 @@ impl Pass for Match {
     }
 }
 
-/// What should have come and did not.
-pub struct Sweep;
+/// What should have come and did not. It remembers for a while what it asked for, so that a worker that is stopped does
+/// not find the same ask a thousand times; a sweep that begins anew asks once more.
+#[derive(Default)]
+pub struct Sweep {
+    asked: Mutex<HashMap<(&'static str, String), Timestamp>>,
+}
+
+impl Sweep {
+    /// Leaves out what was asked for so few seconds ago.
+    fn once(
+        &self,
+        now: Timestamp,
+        seconds: i64,
+        fact: &'static str,
+        asks: Vec<(String, Publication)>,
+    ) -> Vec<Publication> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.retain(|(name, _), at| *name != fact || *at > before(now, seconds));
+        asks.into_iter()
+            .filter(|(what, _)| match asked.entry((fact, what.clone())) {
+                Entry::Occupied(_) => false,
+                Entry::Vacant(place) => {
+                    place.insert(now);
+                    true
+                }
+            })
+            .map(|(_, publication)| publication)
+            .collect()
+    }
+}
 
 impl Pass for Sweep {
     const NAME: &'static str = "sweep";
     const EVERY: Duration = Duration::from_secs(5);
 
     async fn round(&self, tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
-        let mut said = waited_too_long(tx, ctx).await?;
+        measure(tx, ctx).await?;
+        let mut said = self.once(ctx.now, OFFERED_S, "contact.due", waited_too_long(tx, ctx).await?);
+        said.extend(texts(tx, ctx, true).await?);
         let lost = [
             sessions(tx, ctx).await?,
-            offers(tx, ctx).await?,
-            wrap_ups(tx, ctx).await?,
-            agents(tx, ctx).await?,
-            texts(tx, ctx).await?,
+            self.once(ctx.now, GRACE_S, "offer.due", offers(tx, ctx).await?),
+            self.once(ctx.now, GRACE_S, "wrap_up.due", wrap_ups(tx, ctx).await?),
+            self.once(ctx.now, GRACE_S, "agent.due", agents(tx, ctx).await?),
+            texts(tx, ctx, false).await?,
         ];
         let names = ["session.due", "offer.due", "wrap_up.due", "agent.due", "sms.requested"];
         for (name, lost) in names.into_iter().zip(lost) {
@@ -91,6 +125,26 @@ impl Pass for Sweep {
         }
         Ok(said)
     }
+}
+
+/// How many contacts wait, and how long the first of them has: the gauges of the queue.
+async fn measure(tx: &Transaction<'_>, ctx: &Context) -> Result<(), Failure> {
+    let rows = sql::rows(
+        tx,
+        "select k.tenant, k.id, count(c.id), min(c.queued_at)
+         from skills k left join contacts c on c.tenant = k.tenant and c.skill = k.id and c.state = 'queued'
+         where k.ended_at is null group by k.tenant, k.id",
+        &[],
+    )
+    .await?;
+    for row in &rows {
+        let labels = [("tenant", row.get::<_, String>(0)), ("skill", row.get::<_, String>(1))];
+        let waiting: i64 = row.get(2);
+        let oldest = row.get::<_, Option<Timestamp>>(3).map_or(0.0, |at| ctx.now.duration_since(at).as_secs_f64());
+        metrics::gauge!("texthub_waiting_contacts", &labels).set(f64::from(i32::try_from(waiting).unwrap_or(i32::MAX)));
+        metrics::gauge!("texthub_longest_wait_seconds", &labels).set(oldest.max(0.0));
+    }
+    Ok(())
 }
 
 fn before(now: Timestamp, seconds: i64) -> Timestamp {
@@ -105,29 +159,26 @@ async fn sessions(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication
            select id from sessions where ended_at is null and timer_due_at < $1
            order by timer_due_at limit $2 for update skip locked)
          update sessions s set timer_due_at = $3 from overdue o where s.id = o.id
-         returning s.id, s.tenant, s.room_id, s.contact_id, s.agent, s.timeout_s, s.deadline_at, s.timer_gen",
+         returning s.id, s.tenant, s.room_id, s.timer_gen, s.deadline_at",
         &[&before(ctx.now, GRACE_S), &PAGE, &ctx.now],
     )
     .await?;
     Ok(rows
         .iter()
         .map(|row| {
-            let session = Session {
-                id: row.get(0),
-                tenant: row.get(1),
-                room_id: row.get(2),
-                contact_id: row.get(3),
-                agent: row.get(4),
-                timeout_s: row.get(5),
-                deadline_at: row.get(6),
-                timer_gen: row.get(7),
-            };
-            Publication { due: None, ..session::arm(ctx.now, &session) }
+            let (id, tenant) = (FactId(clock::new_id()), row.get::<_, Slug>(1));
+            let scope = tenant.to_string();
+            let (session_id, room_id): (SessionId, RoomId) = (row.get(0), row.get(2));
+            let (generation, due_at) = (row.get(3), row.get(4));
+            Publication::of(
+                &SessionDue { id, cause_id: id, at: ctx.now, tenant, session_id, room_id, generation, due_at },
+                scope,
+            )
         })
         .collect())
 }
 
-async fn offers(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
+async fn offers(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(String, Publication)>, Failure> {
     let rows = sql::rows(
         tx,
         "select id, tenant, lapses_at from offers where state = 'pending' and lapses_at < $1 order by lapses_at limit $2",
@@ -140,12 +191,13 @@ async fn offers(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>,
             let (id, tenant) = (FactId(clock::new_id()), row.get::<_, Slug>(1));
             let scope = tenant.to_string();
             let offer_id: OfferId = row.get(0);
-            Publication::of(&OfferDue { id, cause_id: id, at: ctx.now, tenant, offer_id, due_at: row.get(2) }, scope)
+            let due = OfferDue { id, cause_id: id, at: ctx.now, tenant, offer_id, due_at: row.get(2) };
+            (offer_id.to_string(), Publication::of(&due, scope))
         })
         .collect())
 }
 
-async fn wrap_ups(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
+async fn wrap_ups(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(String, Publication)>, Failure> {
     let rows = sql::rows(
         tx,
         "select id, tenant, wrap_up_until from contacts
@@ -159,13 +211,14 @@ async fn wrap_ups(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication
             let (id, tenant) = (FactId(clock::new_id()), row.get::<_, Slug>(1));
             let scope = tenant.to_string();
             let contact_id: ContactId = row.get(0);
-            Publication::of(&WrapUpDue { id, cause_id: id, at: ctx.now, tenant, contact_id, due_at: row.get(2) }, scope)
+            let due = WrapUpDue { id, cause_id: id, at: ctx.now, tenant, contact_id, due_at: row.get(2) };
+            (contact_id.to_string(), Publication::of(&due, scope))
         })
         .collect())
 }
 
 /// Leases and graces whose timer is overdue.
-async fn agents(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
+async fn agents(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(String, Publication)>, Failure> {
     let rows = sql::rows(
         tx,
         "select id, tenant, timer_due_at from agents
@@ -179,23 +232,28 @@ async fn agents(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>,
         .map(|row| {
             let (id, tenant) = (FactId(clock::new_id()), row.get::<_, Slug>(1));
             let scope = tenant.to_string();
-            Publication::of(
-                &AgentDue { id, cause_id: id, at: ctx.now, tenant, agent: row.get(0), due_at: row.get(2) },
-                scope,
-            )
+            let agent: Slug = row.get(0);
+            let what = format!("{tenant} {agent}");
+            let due = AgentDue { id, cause_id: id, at: ctx.now, tenant, agent, due_at: row.get(2) };
+            (what, Publication::of(&due, scope))
         })
         .collect())
 }
 
-/// Texts long requested, and held ones: said again; `send_sms` reads their consent anew when it claims them.
-async fn texts(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
+/// Texts long requested, held ones, and those whose sender is gone: said again; `send_sms` reads their consent anew when it claims them.
+/// Held ones are the ordinary way of waiting; the others are lost.
+async fn texts(tx: &Transaction<'_>, ctx: &Context, held: bool) -> Result<Vec<Publication>, Failure> {
     let rows = sql::rows(
         tx,
         "with waiting as (
-           select id from sms where state in ('requested', 'held') and requested_at < $1
-           order by requested_at limit $2 for update skip locked)
-         update sms s set requested_at = $3 from waiting w where s.id = w.id returning s.id",
-        &[&before(ctx.now, UNSENT_S), &PAGE, &ctx.now],
+           select id from sms where state in ('requested', 'held') and (state = 'held') = $5 and requested_at < $1
+           order by requested_at limit $2 for update skip locked),
+         forsaken as (
+           select id from sms where state = 'sending' and not $5 and claimed_at < $4 and requested_at < $1
+           order by claimed_at limit $2 for update skip locked)
+         update sms s set requested_at = $3
+         from (select id from waiting union all select id from forsaken) w where s.id = w.id returning s.id",
+        &[&before(ctx.now, UNSENT_S), &PAGE, &ctx.now, &before(ctx.now, GRACE_S), &held],
     )
     .await?;
     let ids: Vec<SmsId> = rows.iter().map(|row| row.get(0)).collect();
@@ -204,13 +262,13 @@ async fn texts(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, 
 }
 
 /// Waiting contacts past their skill's maximum: the ordinary way, not an incident.
-async fn waited_too_long(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
+async fn waited_too_long(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(String, Publication)>, Failure> {
     let rows = sql::rows(
         tx,
-        "select c.id, c.tenant, c.queued_at + make_interval(secs => k.max_wait_s)
+        "select c.id, c.tenant, c.waiting_since + make_interval(secs => k.max_wait_s)
          from contacts c join skills k on k.tenant = c.tenant and k.id = c.skill
-         where c.state = 'queued' and c.queued_at < $1::timestamptz - make_interval(secs => k.max_wait_s)
-         order by c.queued_at limit $2",
+         where c.state = 'queued' and c.waiting_since < $1::timestamptz - make_interval(secs => k.max_wait_s)
+         order by c.waiting_since limit $2",
         &[&ctx.now, &PAGE],
     )
     .await?;
@@ -220,10 +278,11 @@ async fn waited_too_long(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publ
             let (id, tenant) = (FactId(clock::new_id()), row.get::<_, Slug>(1));
             let scope = tenant.to_string();
             let contact_id: ContactId = row.get(0);
-            Publication::of(
-                &ContactDue { id, cause_id: id, at: ctx.now, tenant, contact_id, due_at: row.get(2) },
-                scope,
-            )
+            let due = ContactDue { id, cause_id: id, at: ctx.now, tenant, contact_id, due_at: row.get(2) };
+            (contact_id.to_string(), Publication::of(&due, scope))
         })
         .collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use texthub::facts::due::SkillDue;
 use texthub::facts::envelope::{Message, Publication};
 use texthub::facts::heard::AgentState;
 use texthub::facts::ids::{ContactId, FactId, OfferId, Slug};
-use texthub::facts::said::{AgentChanged, AgentFreed, ContactQueued, OfferSettled};
+use texthub::facts::said::{AgentChanged, AgentFreed, ContactQueued, OfferOutcome, OfferSettled};
 use texthub::failure::Failure;
 use texthub::heard;
 use texthub::hub::offer::{self, Offer};
@@ -76,8 +76,9 @@ async fn said_before(
 ) -> Result<HashMap<FactId, Vec<Publication>>, Failure> {
     let again: Vec<FactId> = batch.iter().map(|m| m.id).collect();
     let mut said: HashMap<FactId, Vec<Publication>> = HashMap::new();
-    for offer in offer::of_causes(tx, &again).await? {
-        said.entry(offer.caused_by).or_default().extend(offer::say_made(&offer));
+    for (offer, trace) in offer::of_causes(tx, &again).await? {
+        let made = offer::say_made(&offer).into_iter().map(|p| p.traced(trace.as_deref()));
+        said.entry(offer.caused_by).or_default().extend(made);
     }
     Ok(said)
 }
@@ -95,6 +96,8 @@ async fn asked_skills(
         match &message.body {
             Matchable::ContactQueued(queued) => direct.push((queued.tenant.clone(), queued.skill.clone(), message.id)),
             Matchable::SkillDue(due) => direct.push((due.tenant.clone(), due.skill.clone(), message.id)),
+            // an accept frees nobody and leaves nobody waiting
+            Matchable::OfferSettled(settled) if settled.outcome == OfferOutcome::Accepted => {}
             Matchable::OfferSettled(settled) => {
                 contacts.entry(settled.contact_id).or_insert(message.id);
                 agents.entry((&settled.tenant, &settled.agent)).or_insert(message.id);
@@ -118,9 +121,11 @@ async fn asked_skills(
             asked.entry((tenant, skill)).or_insert(*cause);
         }
     }
-    for ((tenant, agent), cause) in &agents {
-        for skill in waiting::skills_of_agents(tx, &[(*tenant, *agent)]).await? {
-            asked.entry(skill).or_insert(*cause);
+    let names: Vec<(&Slug, &Slug)> = agents.keys().copied().collect();
+    for (tenant, agent, skill) in waiting::skills_of_agents(tx, &names).await? {
+        let cause = agents.get(&(&tenant, &agent)).copied();
+        if let Some(cause) = cause {
+            asked.entry((tenant, skill)).or_insert(cause);
         }
     }
     Ok(asked.into_iter().collect())
@@ -196,9 +201,28 @@ async fn lapse(tx: &Transaction<'_>, tenant: &Slug, skill: &Slug, now: Timestamp
 
 /// Lets the pass ask for these skills again.
 async fn answer_asks(tx: &Transaction<'_>, batch: &[Message<Matchable>]) -> Result<(), Failure> {
-    let asks: Vec<FactId> = batch.iter().filter(|m| matches!(m.body, Matchable::SkillDue(_))).map(|m| m.id).collect();
-    if !asks.is_empty() {
-        sql::touch(tx, "update skills set asked_id = null where asked_id = any($1)", &[&asks]).await?;
+    let mut asks: Vec<(&Slug, &Slug, FactId)> = Vec::new();
+    for message in batch {
+        if let Matchable::SkillDue(due) = &message.body {
+            asks.push((&due.tenant, &due.skill, message.id));
+        }
     }
+    if asks.is_empty() {
+        return Ok(());
+    }
+    asks.sort_unstable();
+    let tenants: Vec<&Slug> = asks.iter().map(|ask| ask.0).collect();
+    let skills: Vec<&Slug> = asks.iter().map(|ask| ask.1).collect();
+    let ids: Vec<FactId> = asks.iter().map(|ask| ask.2).collect();
+    sql::touch(
+        tx,
+        "update skills k set asked_id = null from unnest($1::text[], $2::text[], $3::uuid[]) as a (tenant, skill, id)
+         where k.tenant = a.tenant and k.id = a.skill and k.asked_id = a.id",
+        &[&tenants, &skills, &ids],
+    )
+    .await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,6 +45,8 @@ pub struct Job {
 
 /// How soon a text asks again whose predecessor is on its way; doubled with every try, up to the longest.
 const TURN: Duration = Duration::from_millis(250);
+/// Why a text waits whose predecessor in the room did not go through.
+const PREDECESSOR: &str = "predecessor";
 const LONGEST: Duration = Duration::from_secs(8);
 
 impl SendSms {
@@ -113,7 +115,8 @@ impl Caller for SendSms {
     }
 
     fn rest(sent: &Sent) -> Option<Sent> {
-        matches!(sent, Sent::NotNow(..)).then(|| Sent::NotNow(None, "predecessor".to_owned()))
+        // one call of a room may run into its time-out, not all that follow: they come again by themselves
+        matches!(sent, Sent::NotNow(..) | Sent::Unanswered(_)).then(|| Sent::NotNow(None, PREDECESSOR.to_owned()))
     }
 
     async fn settle(
@@ -227,7 +230,9 @@ impl SendSms {
     fn pace(&self, now: Timestamp, answers: &[(usize, Job, Sent)]) {
         let mut busy: HashMap<&Slug, Option<Duration>> = HashMap::new();
         for (_, job, sent) in answers {
-            if let Sent::NotNow(wait, _) = sent {
+            if let Sent::NotNow(wait, why) = sent
+                && why != PREDECESSOR
+            {
                 let longest = busy.entry(&job.sms.carrier).or_default();
                 *longest = (*longest).max(*wait);
             }
@@ -244,7 +249,7 @@ impl SendSms {
 
     fn wait(&self, message: &Message<ToSend>, sms: &Sms, why: &'static str, now: Timestamp) -> Duration {
         match why {
-            "predecessor" if self.pauses.until(&sms.carrier).is_none_or(|until| until <= now) => {
+            PREDECESSOR if self.pauses.until(&sms.carrier).is_none_or(|until| until <= now) => {
                 TURN.saturating_mul(1 << message.attempt.min(8)).min(LONGEST)
             }
             "being_sent" | "sent_beside" => LONGEST,

@@ -9,6 +9,7 @@ use texthub::facts::ids::{OfferId, SessionId};
 use texthub::facts::said::OfferOutcome;
 use texthub::failure::Failure;
 use texthub::heard;
+use texthub::hub::entry::words;
 use texthub::hub::offer::{self, Over, Pending};
 use texthub::hub::refusal::{self, Refusal, Refused};
 use texthub::hub::session::{self, Session};
@@ -73,8 +74,8 @@ async fn answer(
     match answered.answer {
         Answer::Accept => accept(tx, ctx, message, &offer).await,
         Answer::Refuse => {
-            let reason = answered.reason.as_deref().unwrap_or("refused");
-            offer::give_back(tx, ctx.now, message.id, OfferOutcome::Refused, reason, &[offer]).await
+            let reason = words(answered.reason.as_deref().unwrap_or("refused"));
+            offer::give_back(tx, ctx.now, message.id, OfferOutcome::Refused, &reason, &[offer]).await
         }
     }
 }
@@ -92,6 +93,7 @@ async fn accept(
     let over = Over { id: offer.id, contact_id: offer.contact_id, tenant: &offer.tenant, agent: &offer.agent };
     let mut said = vec![offer::say_settled(ctx.now, message.id, &over, OfferOutcome::Accepted, "accepted")];
     let timeout_s = timeout(tx, offer).await?;
+    let deadline_at = session::after(ctx.now, timeout_s);
     let session = Session {
         id: SessionId(message.id.row("session", 0)),
         tenant: offer.tenant.clone(),
@@ -99,8 +101,9 @@ async fn accept(
         contact_id: offer.contact_id,
         agent: offer.agent.clone(),
         timeout_s,
-        deadline_at: session::after(ctx.now, timeout_s),
+        deadline_at,
         timer_gen: 1,
+        timer_due_at: deadline_at,
     };
     said.extend(session::start(tx, ctx.now, message.id, &session, message.traceparent.as_deref()).await?);
     Ok(said)
@@ -145,3 +148,6 @@ async fn missed(
     said.extend(presence::missed(tx, ctx.now, message.id, &offer.tenant, &offer.agent).await?);
     Ok(said)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use deadpool_postgres::Transaction;
 use jiff::{Timestamp, Unit};
 use texthub::facts::due::AgentDue;
 use texthub::facts::envelope::{Message, Publication};
-use texthub::facts::heard::{AgentMoved, AgentSeen};
+use texthub::facts::heard::{AgentMoved, AgentSeen, AgentState};
 use texthub::facts::ids::Slug;
 use texthub::failure::Failure;
 use texthub::heard;
@@ -55,7 +55,8 @@ async fn move_to(
     message: &Message<Tracked>,
     moved: &AgentMoved,
 ) -> Result<Vec<Publication>, Failure> {
-    let Some(presence) = presence::lock(tx, &moved.tenant, &moved.agent).await? else {
+    let presence = presence::lock(tx, &moved.tenant, &moved.agent).await?;
+    let Some(presence) = presence.filter(|row| row.is_live || moved.state == AgentState::LoggedOut) else {
         let why = Refusal::UnknownAgent;
         let refused = Refused { id: message.id, fact: message.fact, tenant: &moved.tenant, why };
         return refusal::refuse(tx, ctx.now, &[refused]).await;
@@ -81,3 +82,6 @@ async fn move_to(
 fn micros(at: Timestamp) -> Timestamp {
     at.round(Unit::Microsecond).unwrap_or(at)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //! the slot is freed. Exactly one contact each time, and the transcript needs no step.
 
 use deadpool_postgres::Transaction;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use texthub::facts::due::{ContactDue, WrapUpDue};
 use texthub::facts::envelope::{Fact, Message, Publication};
 use texthub::facts::heard::{ByKind, ContactEnded, WrapUpFinished};
@@ -11,6 +11,7 @@ use texthub::facts::said::ContactOutcome;
 use texthub::failure::Failure;
 use texthub::heard;
 use texthub::hub::contact::{self, Contact, Ending};
+use texthub::hub::entry::words;
 use texthub::hub::refusal::{self, Refusal, Refused};
 use texthub::hub::sql;
 use texthub::runtime::worker::{Context, Outcome, Single};
@@ -64,7 +65,8 @@ async fn end(
     let why_not = match &contact {
         None => Some(Refusal::NotFound),
         Some(c) if c.state == "closed" => Some(Refusal::AlreadyEnded),
-        Some(c) if by_agent && c.agent.as_ref().map(Slug::as_str) != Some(&ended.by.name) => Some(Refusal::NotAMember),
+        // one that is only offered is nobody's yet
+        Some(c) if by_agent && (c.state == "offered" || !is_of(c, &ended.by.name)) => Some(Refusal::NotAMember),
         Some(c) if c.state == "wrap_up" && ended.disposition.is_none() => Some(Refusal::AlreadyEnded),
         Some(_) => None,
     };
@@ -77,12 +79,26 @@ async fn end(
         cause: message.id,
         contact_id: ended.contact_id,
         outcome: is_forced.then_some(ContactOutcome::Forced),
-        reason: ended.reason.clone(),
-        disposition: ended.disposition.clone(),
+        reason: words(&ended.reason),
+        disposition: ended.disposition.as_deref().map(words),
         note: None,
+        by: Some(format!("{}:{}", kind_of(ended.by.kind), words(&ended.by.name))),
         is_final: false,
     };
     end_one(tx, ctx.now, ending).await
+}
+
+fn is_of(contact: &Contact, agent: &str) -> bool {
+    contact.agent.as_ref().is_some_and(|slug| slug.as_str() == agent)
+}
+
+fn kind_of(kind: ByKind) -> &'static str {
+    match kind {
+        ByKind::Agent => "agent",
+        ByKind::Supervisor => "supervisor",
+        ByKind::Customer => "customer",
+        ByKind::Program => "program",
+    }
 }
 
 async fn finish(
@@ -104,8 +120,8 @@ async fn finish(
         return refusal::refuse(tx, ctx.now, &[refused]).await;
     }
     let ending = Ending {
-        disposition: finished.disposition.clone(),
-        note: finished.note.clone(),
+        disposition: finished.disposition.as_deref().map(words),
+        note: finished.note.as_deref().map(words),
         ..closing(message, finished.contact_id, "wrap_up_finished")
     };
     end_one(tx, ctx.now, ending).await
@@ -119,6 +135,7 @@ fn closing(message: &Message<Over>, contact_id: ContactId, reason: &str) -> Endi
         reason: reason.into(),
         disposition: None,
         note: None,
+        by: None,
         is_final: true,
     }
 }
@@ -152,14 +169,20 @@ async fn waited_too_long(
 ) -> Result<Vec<Publication>, Failure> {
     let contact = locked(tx, due.contact_id, &due.tenant).await?;
     let Some(contact) = contact.filter(|c| c.state == "queued") else { return Ok(Vec::new()) };
-    let row =
-        sql::row(tx, "select max_wait_s from skills where tenant = $1 and id = $2", &[&contact.tenant, &contact.skill])
-            .await?;
-    let most = SignedDuration::from_secs(row.map_or(86_400, |row| i64::from(row.get::<_, i32>(0))));
-    if ctx.now.duration_since(contact.queued_at) < most {
+    let row = sql::row(
+        tx,
+        "select c.waiting_since + make_interval(secs => k.max_wait_s) > $2
+             from contacts c join skills k on k.tenant = c.tenant and k.id = c.skill where c.id = $1",
+        &[&contact.id, &ctx.now],
+    )
+    .await?;
+    if row.is_some_and(|row| row.get(0)) {
         return Ok(Vec::new());
     }
     let ending =
         Ending { outcome: Some(ContactOutcome::Abandoned), ..closing(message, due.contact_id, "waited_too_long") };
     end_one(tx, ctx.now, ending).await
 }
+
+#[cfg(test)]
+mod tests;

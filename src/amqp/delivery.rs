@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::wire::{header_number, header_text};
 use crate::facts::envelope::{Decode, MAX_BODY, Message, Reason, digest};
+use crate::runtime::trace;
 
 /// How often the broker delivered it before.
 #[must_use]
@@ -64,7 +65,11 @@ pub fn decode<F: Decode>(delivery: &Delivery) -> Result<Message<F>, Reason> {
         scope: scope(delivery),
         is_redelivered: delivery.redelivered,
         attempt: header_number(&delivery.properties, "attempt").and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
-        traceparent: header_text(&delivery.properties, "traceparent").filter(|t| t.len() == 55 && t.is_ascii()),
+        traceparent: Some(
+            header_text(&delivery.properties, "traceparent")
+                .filter(|given| trace::is_valid(given))
+                .unwrap_or_else(|| trace::begin(id)),
+        ),
         digest: digest(&delivery.data),
         extra: (!extra.is_empty()).then(|| serde_json::Value::Object(extra)),
         body,

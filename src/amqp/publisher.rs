@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{Channel, Confirmation, PublisherConfirm};
+use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::connection::Link;
-use super::topology::FRONT;
+use super::topology::{FRONT, WORK};
 use super::wire::{self, Wire};
 use super::{Lost, patiently};
 use crate::facts::envelope::Publication;
@@ -24,9 +24,12 @@ const GO: usize = 256;
 /// How long an announcement may take.
 const ANNOUNCE: Duration = Duration::from_secs(1);
 
+/// How many of a job's publications the broker did not take.
+type NotTaken = u64;
+
 struct Job {
     wires: Vec<Wire>,
-    done: oneshot::Sender<Result<(), Lost>>,
+    done: oneshot::Sender<Result<NotTaken, Lost>>,
 }
 
 /// Says facts; cheap to clone.
@@ -60,7 +63,17 @@ impl Publisher {
     /// `Lost`: they may not have arrived.
     pub async fn tell(&self, publications: &[Publication]) -> Result<(), Lost> {
         let now = clock::near();
-        hand(&self.announce, publications.iter().flat_map(|p| wire::of_publication(now, p)).collect()).await
+        all_taken(hand(&self.announce, publications.iter().flat_map(|p| wire::of_publication(now, p)).collect()).await)
+    }
+
+    /// Whether the broker takes publications now: one that nobody hears, confirmed.
+    ///
+    /// # Errors
+    /// `Lost`: it does not.
+    pub async fn probe(&self) -> Result<(), Lost> {
+        let properties = BasicProperties::default().with_delivery_mode(1);
+        let wire = Wire { exchange: WORK, key: "hub.probed".into(), body: Vec::new(), properties };
+        all_taken(hand(&self.announce, vec![wire]).await)
     }
 
     /// The same for messages made otherwise.
@@ -69,24 +82,30 @@ impl Publisher {
     /// `Lost`.
     pub async fn send(&self, wires: Vec<Wire>) -> Result<(), Lost> {
         let (announced, work): (Vec<Wire>, Vec<Wire>) = wires.into_iter().partition(|w| w.exchange == FRONT);
-        let count = announced.len();
-        let (done, heard) = tokio::join!(hand(&self.work, work), async {
-            match tokio::time::timeout(ANNOUNCE, hand(&self.announce, announced)).await {
-                Ok(result) => result,
-                Err(_) => Err(Lost("announcement not confirmed within a second".into())),
-            }
-        });
-        if let Err(lost) = heard {
-            metrics::counter!("texthub_announcements_passed_over_total").increment(count as u64);
-            tracing::warn!(count, reason = %lost, "announcements passed over");
+        let (count, stopwatch) = (announced.len(), clock::Stopwatch::start());
+        let (done, heard) =
+            tokio::join!(hand(&self.work, work), tokio::time::timeout(ANNOUNCE, hand(&self.announce, announced)));
+        // an AMQP channel that is gone is rebuilt with all the rest; what a stranger's queue did not take is not
+        let passed_over = heard.unwrap_or(Ok(count as u64))?;
+        if passed_over > 0 {
+            metrics::counter!("texthub_announcements_passed_over_total").increment(passed_over);
+            tracing::warn!(count = passed_over, "announcements passed over: not confirmed within a second, or refused");
         }
-        done
+        metrics::histogram!("texthub_confirm_seconds").record(stopwatch.elapsed().as_secs_f64());
+        all_taken(done)
     }
 }
 
-async fn hand(to: &mpsc::Sender<Job>, wires: Vec<Wire>) -> Result<(), Lost> {
+fn all_taken(result: Result<NotTaken, Lost>) -> Result<(), Lost> {
+    match result? {
+        0 => Ok(()),
+        n => Err(Lost(format!("the broker did not take {n} publications"))),
+    }
+}
+
+async fn hand(to: &mpsc::Sender<Job>, wires: Vec<Wire>) -> Result<NotTaken, Lost> {
     if wires.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let (done, answer) = oneshot::channel();
     to.send(Job { wires, done }).await.map_err(|_| Lost("the publisher has stopped".into()))?;
@@ -120,9 +139,10 @@ async fn owner(link: &Link, mandatory: bool) -> Result<mpsc::Sender<Job>, Lost> 
                 }
             }
             tokio::spawn(async move {
-                let mut result = lost.map_or(Ok(()), Err);
+                let mut result = lost.map_or(Ok(0), Err);
                 for confirmed in confirms {
-                    result = result.and(confirmed.await.unwrap_or_else(|error| Err(Lost(error.to_string()))));
+                    let confirmed = confirmed.await.unwrap_or_else(|error| Err(Lost(error.to_string())));
+                    result = result.and_then(|before| confirmed.map(|more| before + more));
                 }
                 let _ = job.done.send(result);
             });
@@ -141,7 +161,8 @@ async fn publish(channel: &Channel, wires: &[Wire], mandatory: bool) -> Result<V
     published.into_iter().collect::<Result<Vec<_>, _>>().map_err(Lost::from)
 }
 
-async fn confirm(published: Vec<PublisherConfirm>) -> Result<(), Lost> {
+async fn confirm(published: Vec<PublisherConfirm>) -> Result<NotTaken, Lost> {
+    let mut not_taken = 0;
     let confirmations = patiently("confirm", async { Ok::<_, Lost>(join_all(published).await) }).await?;
     for confirmation in confirmations {
         match confirmation? {
@@ -154,9 +175,9 @@ async fn confirm(published: Vec<PublisherConfirm>) -> Result<(), Lost> {
                     id.unwrap_or_default()
                 )));
             }
-            Confirmation::Nack(None) => return Err(Lost("the broker did not take a publication".into())),
+            Confirmation::Nack(None) => not_taken += 1,
             Confirmation::NotRequested => return Err(Lost("confirms are off".into())),
         }
     }
-    Ok(())
+    Ok(not_taken)
 }

@@ -116,24 +116,33 @@ fn copied(delivery: &Delivery) -> (BasicProperties, FieldTable) {
     (properties, headers)
 }
 
-/// A timer that came before it is due: the same message on its next rung.
-#[must_use]
-pub fn next_rung(now: Timestamp, due_ms: i64, delivery: &Delivery) -> Option<Wire> {
-    let due = Timestamp::from_millisecond(due_ms).ok()?;
-    let rung = ladder::rung(now, due)?;
+/// The same message once more, under its own key: timers and later tries keep their headers, the broker's own go.
+fn again(exchange: &'static str, delivery: &Delivery) -> Wire {
     let (properties, mut headers) = copied(delivery);
-    headers.insert("due_at".into(), AMQPValue::LongLongInt(due_ms));
-    for name in ["attempt", "first_seen"] {
+    for name in ["due_at", "attempt", "first_seen"] {
         if let Some(value) = header_number(&delivery.properties, name) {
             headers.insert(name.into(), AMQPValue::LongLongInt(value));
         }
     }
-    Some(Wire {
-        exchange: rung,
+    Wire {
+        exchange,
         key: delivery.routing_key.to_string(),
         body: delivery.data.clone(),
         properties: properties.with_headers(headers),
-    })
+    }
+}
+
+/// A timer that came before it is due: the same message on its next rung.
+#[must_use]
+pub fn next_rung(now: Timestamp, due_ms: i64, delivery: &Delivery) -> Option<Wire> {
+    let due = Timestamp::from_millisecond(due_ms).ok()?;
+    Some(again(ladder::rung(now, due)?, delivery))
+}
+
+/// A message of a queue that goes out of use: to the workers once more.
+#[must_use]
+pub fn moved(delivery: &Delivery) -> Wire {
+    again(WORK, delivery)
 }
 
 /// A later try: a copy up the ladder under the worker's own key, so that nobody else hears it.

@@ -144,10 +144,6 @@ fn operations_of(fact: &Described, listeners: &[Listener]) -> Vec<(String, Value
         operations
             .push((format!("hear.{}", fact.name), operation("receive", format!("Heard by {}.", workers.join(", ")))));
     }
-    if operations.is_empty() {
-        let summary = "Not heard yet: it is set aside.".into();
-        operations.push((format!("hear.{}", fact.name), operation("receive", summary)));
-    }
     operations
 }
 

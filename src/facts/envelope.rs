@@ -66,7 +66,7 @@ pub trait Decode: Sized + Send + Sync {
 }
 
 /// Digest of a body: see [`Message::digest`]. Of a fact that the hub says (it has a `cause_id`) the time of saying does
-/// not count: said again after a crash it is the same fact.
+/// not count, nor when a timer is due: said again after a crash it is the same fact.
 #[must_use]
 pub fn digest(body: &[u8]) -> Vec<u8> {
     fn sorted(value: Value) -> Value {
@@ -85,6 +85,7 @@ pub fn digest(body: &[u8]) -> Vec<u8> {
             && fields.contains_key("cause_id")
         {
             fields.remove("at");
+            fields.remove("due_at");
         }
         sorted(value).to_string().into_bytes()
     });

@@ -77,6 +77,12 @@ impl FactId {
         Self(Uuid::new_v5(&self.0, format!("{fact}/{ordinal}").as_bytes()))
     }
 
+    /// The id of the publication of `fact` about one thing, where this first fact may lead to several of that kind.
+    #[must_use]
+    pub fn derive_of(self, fact: &str, thing: Uuid) -> Self {
+        Self(Uuid::new_v5(&self.0, format!("{fact}/{thing}").as_bytes()))
+    }
+
     /// The id of a fact that a carrier reports: of carrier and carrier's id, so that its own repeat is the same fact.
     #[must_use]
     pub fn of_carrier(fact: &str, carrier: &Slug, carriers_id: &str) -> Self {

@@ -187,6 +187,23 @@ pub fn storable(text: &str) -> (String, Option<Value>) {
     }
 }
 
+/// Words that somebody chose, as Postgres can hold them.
+#[must_use]
+pub fn words(text: &str) -> String {
+    storable(text).0
+}
+
+/// JSON that somebody chose, as Postgres can hold it: NUL in keys and texts becomes U+FFFD.
+#[must_use]
+pub fn storable_json(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(words(&text)),
+        Value::Array(items) => items.into_iter().map(storable_json).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (words(&name), storable_json(value))).collect(),
+        other => other,
+    }
+}
+
 /// How many parts a text has on the network.
 #[must_use]
 pub fn parts_of(text: &str) -> i32 {

@@ -7,6 +7,7 @@ use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::entry::storable_json;
 use super::sql;
 use crate::facts::envelope::{Message, Publication, Reason};
 use crate::facts::ids::{FactId, Slug};
@@ -48,7 +49,7 @@ pub async fn remember<F: Sync>(
     let ids: Vec<FactId> = messages.iter().map(|m| m.id).collect();
     let facts: Vec<&str> = messages.iter().map(|m| m.fact).collect();
     let digests: Vec<&[u8]> = messages.iter().map(|m| m.digest.as_slice()).collect();
-    let extras: Vec<Option<&Value>> = messages.iter().map(|m| m.extra.as_ref()).collect();
+    let extras: Vec<Option<Value>> = messages.iter().map(|m| m.extra.clone().map(storable_json)).collect();
     let inserted = sql::rows(
         tx,
         "insert into heard (id, worker, fact, tenant, digest, at, outcome, extra)
@@ -69,7 +70,10 @@ pub async fn remember<F: Sync>(
         .iter()
         .map(|message| match known.get(&message.id) {
             _ if fresh.contains(&message.id) => Seen::Fresh,
-            Some((digest, seen)) if *digest == message.digest => seen.clone(),
+            Some((digest, seen)) if *digest == message.digest => {
+                metrics::counter!("texthub_repeats_total", "fact" => message.fact).increment(1);
+                seen.clone()
+            }
             _ => Seen::Reused,
         })
         .collect())

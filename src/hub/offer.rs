@@ -77,18 +77,19 @@ pub async fn make(tx: &Transaction<'_>, offers: &[Offer]) -> Result<(), Failure>
     }
 }
 
-/// The offers that these facts caused: for repeats.
-pub async fn of_causes(tx: &Transaction<'_>, causes: &[FactId]) -> Result<Vec<Offer>, Failure> {
+/// The offers that these facts caused, with the traces of their rooms: for repeats.
+pub async fn of_causes(tx: &Transaction<'_>, causes: &[FactId]) -> Result<Vec<(Offer, Option<String>)>, Failure> {
     let rows = sql::rows(
         tx,
         "select o.id, o.contact_id, o.room_id, o.agent, c.skill, r.tenant, r.channel, r.our_number, r.our_country,
-                r.customer_number, c.queued_at, o.made_at, o.lapses_at, o.caused_by, o.ordinal
+                r.customer_number, c.queued_at, o.made_at, o.lapses_at, o.caused_by, o.ordinal,
+                r.traceparent
          from offers o join contacts c on c.id = o.contact_id join rooms r on r.id = o.room_id
          where o.caused_by = any($1) order by o.caused_by, o.ordinal",
         &[&causes],
     )
     .await?;
-    Ok(rows.iter().map(from_row).collect())
+    Ok(rows.iter().map(|row| (from_row(row), row.get(15))).collect())
 }
 
 fn from_row(row: &Row) -> Offer {

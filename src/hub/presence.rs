@@ -38,6 +38,8 @@ pub struct Presence {
     pub timer_due_at: Option<Timestamp>,
     /// Since when gone with live rooms.
     pub vanished_at: Option<Timestamp>,
+    /// Not ended: one that was ended still finishes its contacts, and may only leave.
+    pub is_live: bool,
 }
 
 /// Locks an agent. The contacts of its pending offers are locked first: agents come last in the order of locks.
@@ -51,8 +53,8 @@ pub async fn lock(tx: &Transaction<'_>, tenant: &Slug, agent: &Slug) -> Result<O
     .await?;
     let row = sql::row(
         tx,
-        "select state, code, moved_at, lease_until, timer_due_at, vanished_at from agents
-         where tenant = $1 and id = $2 and ended_at is null for update",
+        "select state, code, moved_at, lease_until, timer_due_at, vanished_at, ended_at is null from agents
+         where tenant = $1 and id = $2 for update",
         &[tenant, agent],
     )
     .await?;
@@ -63,6 +65,7 @@ pub async fn lock(tx: &Transaction<'_>, tenant: &Slug, agent: &Slug) -> Result<O
         lease_until: row.get(3),
         timer_due_at: row.get(4),
         vanished_at: row.get(5),
+        is_live: row.get(6),
     }))
 }
 
@@ -136,7 +139,7 @@ pub async fn seen(
         tx,
         "with locked as (
            select id, timer_due_at from agents
-           where tenant = $1 and id = any($2) and ended_at is null and state <> 'logged_out'
+           where tenant = $1 and id = any($2) and state <> 'logged_out'
            order by id for update)
          update agents a set lease_until = greatest(a.lease_until, $3), timer_due_at = coalesce(a.timer_due_at, $3)
          from locked l where a.tenant = $1 and a.id = l.id
@@ -223,15 +226,15 @@ async fn requeue_all(
     session::end(tx, now, &ended).await?;
     room::unassign(tx, &rooms).await?;
     let ids: Vec<ContactId> = contacts.iter().map(|c| c.id).collect();
-    sql::touch(tx, "update contacts set state = 'queued', agent = null where id = any($1)", &[&ids]).await?;
+    let requeue = "update contacts set state = 'queued', agent = null, waiting_since = $2 where id = any($1)";
+    sql::touch(tx, requeue, &[&ids, &now]).await?;
     let freed: Vec<(Slug, Slug)> = contacts.iter().map(|_| (tenant.clone(), agent.clone())).collect();
     slot::release(tx, &freed).await?;
     Ok(contacts
         .iter()
-        .enumerate()
-        .map(|(nth, contact)| {
+        .map(|contact| {
             let said = ContactQueued {
-                id: cause.derive(ContactQueued::NAME, u32::try_from(nth).unwrap_or(u32::MAX)),
+                id: cause.derive_of(ContactQueued::NAME, contact.id.0),
                 cause_id: cause,
                 at: now,
                 tenant: tenant.clone(),

@@ -69,8 +69,8 @@ pub struct Room {
     pub opened_at: Timestamp,
     /// When it was closed.
     pub closed_at: Option<Timestamp>,
-    /// Why it was closed.
-    pub close_reason: Option<String>,
+    /// How its contact ended.
+    pub outcome: Option<String>,
     /// The next entry's number.
     pub next_seq: i32,
     /// Who works it.
@@ -80,7 +80,7 @@ pub struct Room {
 }
 
 const COLUMNS: &str = "r.id, r.tenant, r.channel, r.our_number, r.our_country, r.customer_number, r.point_of_contact,
-    r.opened_at, r.closed_at, r.close_reason, r.next_seq, r.agent, r.caused_by";
+    r.opened_at, r.closed_at, r.outcome, r.next_seq, r.agent, r.caused_by";
 
 fn from_row(row: &Row) -> Room {
     Room {
@@ -89,7 +89,7 @@ fn from_row(row: &Row) -> Room {
         point_of_contact: row.get(6),
         opened_at: row.get(7),
         closed_at: row.get(8),
-        close_reason: row.get(9),
+        outcome: row.get(9),
         next_seq: row.get(10),
         agent: row.get(11),
         caused_by: row.get(12),

@@ -30,6 +30,8 @@ pub struct Session {
     pub deadline_at: Timestamp,
     /// The armed timer's number.
     pub timer_gen: i32,
+    /// What it was armed for; the deadline may have moved since.
+    pub timer_due_at: Timestamp,
 }
 
 /// `now` and a span of seconds.
@@ -42,7 +44,7 @@ pub fn after(now: Timestamp, seconds: i32) -> Timestamp {
 pub async fn lock_of_rooms(tx: &Transaction<'_>, rooms: &[RoomId]) -> Result<Vec<Session>, Failure> {
     let rows = sql::rows(
         tx,
-        "select id, tenant, room_id, contact_id, agent, timeout_s, deadline_at, timer_gen
+        "select id, tenant, room_id, contact_id, agent, timeout_s, deadline_at, timer_gen, timer_due_at
          from sessions where room_id = any($1) and ended_at is null order by id for update",
         &[&rooms],
     )
@@ -58,6 +60,7 @@ pub async fn lock_of_rooms(tx: &Transaction<'_>, rooms: &[RoomId]) -> Result<Vec
             timeout_s: row.get(5),
             deadline_at: row.get(6),
             timer_gen: row.get(7),
+            timer_due_at: row.get(8),
         })
         .collect())
 }
@@ -74,7 +77,7 @@ pub async fn start(
         tx,
         "insert into sessions (id, tenant, room_id, contact_id, agent, started_at, timeout_s, deadline_at, timer_gen,
                                timer_due_at, traceparent)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8, $10)",
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         &[
             &session.id,
             &session.tenant,
@@ -85,6 +88,7 @@ pub async fn start(
             &session.timeout_s,
             &session.deadline_at,
             &session.timer_gen,
+            &session.timer_due_at,
             &traceparent,
         ],
     )
@@ -103,7 +107,8 @@ pub async fn start(
     Ok(vec![Publication::of(&said, session.tenant.as_str()), arm(now, session).traced(traceparent)])
 }
 
-/// The timer message of a session's current generation; its id follows from both, so a repeat is the same message.
+/// The timer message of a session's current generation; id and due time follow from the arming, so that a repeat is the
+/// same message even when the deadline has moved since.
 #[must_use]
 pub fn arm(now: Timestamp, session: &Session) -> Publication {
     let root = FactId(session.id.0);
@@ -116,9 +121,9 @@ pub fn arm(now: Timestamp, session: &Session) -> Publication {
         session_id: session.id,
         room_id: session.room_id,
         generation,
-        due_at: session.deadline_at,
+        due_at: session.timer_due_at,
     };
-    Publication::of(&said, session.tenant.as_str()).at(session.deadline_at)
+    Publication::of(&said, session.tenant.as_str()).at(session.timer_due_at)
 }
 
 /// Moves the deadlines of rooms' live sessions forward, never back.
@@ -177,7 +182,7 @@ pub async fn end(tx: &Transaction<'_>, now: Timestamp, ended: &[(SessionId, &str
 #[must_use]
 pub fn say_expired(now: Timestamp, cause: FactId, session: &Session) -> Publication {
     let said = SessionExpired {
-        id: cause.derive(SessionExpired::NAME, 0),
+        id: cause.derive_of(SessionExpired::NAME, session.id.0),
         cause_id: cause,
         at: now,
         tenant: session.tenant.clone(),

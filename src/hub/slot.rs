@@ -123,7 +123,7 @@ pub async fn lock_standing(tx: &Transaction<'_>, tenant: &Slug, agent: &Slug) ->
     let row = sql::row(
         tx,
         "select tenant, id, state, code, slots_used, slot_limit from agents
-         where tenant = $1 and id = $2 and ended_at is null for update",
+         where tenant = $1 and id = $2 for update",
         &[tenant, agent],
     )
     .await?;
@@ -170,8 +170,7 @@ async fn refresh_ready_of(tx: &Transaction<'_>, tenants: &[&Slug], agents: &[&Sl
            from asked q
            join agents a on a.tenant = q.tenant and a.id = q.agent
            join agent_skills s on s.tenant = q.tenant and s.agent = q.agent
-           join skills k on k.tenant = s.tenant and k.id = s.skill
-           where a.state = 'available' and a.ended_at is null and a.slots_used < a.slot_limit and k.ended_at is null),
+           where a.state = 'available' and a.ended_at is null and a.slots_used < a.slot_limit),
          gone as (
            delete from ready_agents r using asked q
            where r.tenant = q.tenant and r.agent = q.agent

@@ -71,22 +71,25 @@ pub async fn cooling(
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-/// Of the skills of these agents, those where somebody waits; those with the longest wait first.
-pub async fn skills_of_agents(tx: &Transaction<'_>, agents: &[(&Slug, &Slug)]) -> Result<Vec<(Slug, Slug)>, Failure> {
+/// Of the skills of these agents, those where somebody waits: (tenant, agent, skill).
+pub async fn skills_of_agents(
+    tx: &Transaction<'_>,
+    agents: &[(&Slug, &Slug)],
+) -> Result<Vec<(Slug, Slug, Slug)>, Failure> {
     if agents.is_empty() {
         return Ok(Vec::new());
     }
     let (tenants, names): (Vec<&Slug>, Vec<&Slug>) = agents.iter().copied().unzip();
     let rows = sql::rows(
         tx,
-        "select distinct s.tenant, s.skill
+        "select s.tenant, s.agent, s.skill
          from unnest($1::text[], $2::text[]) as a (tenant, agent)
          join agent_skills s on s.tenant = a.tenant and s.agent = a.agent
          where exists (select 1 from contacts c where c.tenant = s.tenant and c.skill = s.skill and c.state = 'queued')",
         &[&tenants, &names],
     )
     .await?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
 }
 
 /// The skills of these contacts, where they still wait.

@@ -10,8 +10,10 @@ use std::time::Duration;
 use deadpool_postgres::Pool;
 use futures_util::FutureExt;
 use lapin::message::Delivery;
+use tracing::Instrument;
 
 use super::clock::{self, Stopwatch};
+use super::trace::Span;
 use super::worker::{Context, Outcome, Worker};
 use super::{faults, suspects};
 use crate::amqp::publisher::Publisher;
@@ -142,6 +144,11 @@ impl<H: Handler> Runner<H> {
             .map(|delivery| {
                 let due = wire::header_number(&delivery.properties, "due_at");
                 let early = due.filter(|due| *due > now.as_millisecond() + 2);
+                if let Some(due) = due.filter(|_| early.is_none()) {
+                    let late =
+                        Duration::from_millis(u64::try_from(now.as_millisecond().saturating_sub(due)).unwrap_or(0));
+                    metrics::histogram!("texthub_timer_late_seconds", "worker" => H::NAME).record(late.as_secs_f64());
+                }
                 let fate = if let Some(wire) = early.and_then(|due| wire::next_rung(now, due, &delivery)) {
                     Fate::Early(wire)
                 } else if is_over {
@@ -217,7 +224,8 @@ impl<H: Handler> Runner<H> {
         let held = Stopwatch::start();
         let mut tries = 0;
         loop {
-            let ran = AssertUnwindSafe(self.handler.run(&self.pool, batch)).catch_unwind().await;
+            let span = tracing::info_span!("batch", worker = H::NAME, messages = batch.len(), tries);
+            let ran = AssertUnwindSafe(self.handler.run(&self.pool, batch)).catch_unwind().instrument(span).await;
             let failure = match ran {
                 Ok(Ok(outcomes)) => return Ok(Ok(outcomes)),
                 Ok(Err(failure)) => failure,
@@ -254,8 +262,14 @@ impl<H: Handler> Runner<H> {
                     continue;
                 }
                 Fate::Message(message) => {
-                    let outcome = outcome.unwrap_or_else(Outcome::silent);
-                    report(H::NAME, &message, &outcome, elapsed);
+                    let mut outcome = outcome.unwrap_or_else(Outcome::silent);
+                    let span = Span::of(H::NAME, message.id, message.traceparent.as_deref().unwrap_or_default());
+                    if let Outcome::Done(said) = &mut outcome {
+                        for publication in said {
+                            publication.traceparent = Some(span.carried(publication.traceparent.as_deref()));
+                        }
+                    }
+                    report(H::NAME, &message, &span, &outcome, elapsed);
                     (outcome, message)
                 }
             };
@@ -294,8 +308,8 @@ fn given_up(failure: Failure) -> Outcome {
     }
 }
 
-/// One line and one count per handled message; no text, no number.
-fn report<F>(worker: &'static str, message: &Message<F>, outcome: &Outcome, elapsed: Duration) {
+/// One line (the span, as data) and one count per handled message; no text, no number.
+fn report<F>(worker: &'static str, message: &Message<F>, span: &Span, outcome: &Outcome, elapsed: Duration) {
     let (word, said) = match outcome {
         Outcome::Done(said) => ("done", said.len()),
         Outcome::Later(..) => ("later", 0),
@@ -311,7 +325,9 @@ fn report<F>(worker: &'static str, message: &Message<F>, outcome: &Outcome, elap
         id = %message.id,
         attempt = message.attempt,
         redelivered = message.is_redelivered,
-        trace = message.traceparent.as_deref(),
+        trace_id = span.trace_id,
+        span_id = span.id,
+        parent_span_id = span.parent_id,
         outcome = word,
         said,
         elapsed_ms = elapsed.as_millis(),

@@ -10,4 +10,5 @@ pub mod single;
 pub mod supervisor;
 pub mod suspects;
 pub mod telemetry;
+pub mod trace;
 pub mod worker;

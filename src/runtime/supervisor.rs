@@ -158,6 +158,8 @@ impl Process {
         let declaring = link.consuming().await?;
         topology::declare(&declaring, &self.listeners, self.partitions).await?;
         let publisher = Publisher::open(&link).await?;
+        // a broker short of memory or disk says so only to who publishes: nothing is taken before it confirms
+        publisher.probe().await?;
         let inner = stop.child_token();
         let host = Host { pool: self.pool.clone(), publisher, link: Arc::clone(&link), stop: inner.clone() };
         let mut tasks: JoinSet<Result<(), Lost>> = JoinSet::new();

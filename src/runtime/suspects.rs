@@ -8,7 +8,6 @@ use lapin::message::Delivery;
 use uuid::Uuid;
 
 use crate::amqp::delivery;
-use crate::facts::envelope::digest;
 use crate::failure::Failure;
 
 /// Deliveries before it is a suspect.
@@ -22,15 +21,16 @@ pub fn is_one(delivery: &Delivery) -> bool {
     delivery::delivery_count(delivery) >= FROM
 }
 
-fn key(delivery: &Delivery) -> String {
-    let of_body = || Uuid::from_slice(&digest(&delivery.data)).unwrap_or_default().to_string();
-    delivery.properties.message_id().as_ref().map_or_else(of_body, ToString::to_string)
+/// Its id, else one that follows from its body: whatever a producer sent, it can be stored.
+fn key(delivery: &Delivery) -> Uuid {
+    let named = delivery.properties.message_id().as_ref().and_then(|id| id.as_str().parse().ok());
+    named.unwrap_or_else(|| Uuid::new_v5(&Uuid::NAMESPACE_OID, &delivery.data))
 }
 
 /// Notes that a suspect is begun; true where that happened too often. A database that is away says no: the message is
 /// begun all the same, and waits for it there.
 pub async fn is_over(pool: &Pool, worker: &str, delivery: &Delivery) -> bool {
-    match begin(pool, worker, &key(delivery)).await {
+    match begin(pool, worker, key(delivery)).await {
         Ok(tries) => tries >= LAST,
         Err(failure) => {
             tracing::warn!(worker, reason = %failure, "the try of a suspect was not noted");
@@ -39,7 +39,7 @@ pub async fn is_over(pool: &Pool, worker: &str, delivery: &Delivery) -> bool {
     }
 }
 
-async fn begin(pool: &Pool, worker: &str, message: &str) -> Result<i32, Failure> {
+async fn begin(pool: &Pool, worker: &str, message: Uuid) -> Result<i32, Failure> {
     let client = pool.get().await?;
     let sql = "insert into suspects as s (worker, message, tries, at) values ($1, $2, 1, now())
                on conflict (worker, message) do update set tries = s.tries + 1, at = now() returning tries";

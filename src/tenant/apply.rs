@@ -19,6 +19,10 @@ const SETTING_UP: i32 = 0x7465_7874;
 /// In the order in which rows may refer to each other.
 const SECTIONS: [&str; 6] = ["tenant", "carriers", "skills", "teams", "agents", "points_of_contact"];
 
+/// From the last text to the end of a session, where the file says nothing: SMS two hours, chat half an hour.
+const SMS_TIMEOUT_S: i32 = 7_200;
+const CHAT_TIMEOUT_S: i32 = 1_800;
+
 type Values = Map<String, Value>;
 type Rows = BTreeMap<(usize, String), Values>;
 
@@ -116,9 +120,11 @@ fn wanted(file: &TenantFile) -> Rows {
         add("agents", slug(&a.id), row);
     }
     for p in &file.points {
+        let is_chat = p.channel.as_ref().is_some_and(|at| at.value == "chat");
+        let timeout_s = p.session_timeout_s.unwrap_or(if is_chat { CHAT_TIMEOUT_S } else { SMS_TIMEOUT_S });
         let row = json!({
             "channel": text(&p.channel), "number": text(&p.number), "kind": text(&p.kind), "country": text(&p.country),
-            "carrier": slug(&p.carrier), "skill": slug(&p.skill), "session_timeout_s": p.session_timeout_s.unwrap_or(7200),
+            "carrier": slug(&p.carrier), "skill": slug(&p.skill), "session_timeout_s": timeout_s,
         });
         add("points_of_contact", slug(&p.id), row);
     }
@@ -153,6 +159,7 @@ async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
          union all
          select 4, a.id, jsonb_build_object('team', a.team, 'session_limit', a.session_limit, 'skills',
                 (select coalesce(jsonb_object_agg(s.skill, s.proficiency), '{}') from agent_skills s
+                 join skills k on k.tenant = s.tenant and k.id = s.skill and k.ended_at is null
                  where s.tenant = a.tenant and s.agent = a.id))
          from agents a where a.tenant = $1 and a.ended_at is null
          union all
@@ -254,13 +261,18 @@ fn upsert_of(section: &str) -> &'static [&'static str] {
         "carriers" => &["insert into carriers (tenant, id, kind, url)
              select $1, id, kind, url from jsonb_to_recordset($2) as x (id text, kind text, url text)
              on conflict (id) do update set kind = excluded.kind, url = excluded.url, ended_at = null"],
-        "skills" => &["insert into skills (tenant, id, channel, priority, offer_timeout_s, wrap_up_s, max_wait_s)
+        "skills" => &[
+            // one that comes back begins without the agents of its former life
+            "delete from agent_skills s using jsonb_to_recordset($2) as x (id text), skills k
+             where s.tenant = $1 and s.skill = x.id and k.tenant = $1 and k.id = x.id and k.ended_at is not null",
+            "insert into skills (tenant, id, channel, priority, offer_timeout_s, wrap_up_s, max_wait_s)
              select $1, id, channel, priority, offer_timeout_s, wrap_up_s, max_wait_s
              from jsonb_to_recordset($2) as x (id text, channel text, priority integer, offer_timeout_s integer,
                wrap_up_s integer, max_wait_s integer)
              on conflict (tenant, id) do update set channel = excluded.channel, priority = excluded.priority,
                offer_timeout_s = excluded.offer_timeout_s, wrap_up_s = excluded.wrap_up_s,
-               max_wait_s = excluded.max_wait_s, ended_at = null"],
+               max_wait_s = excluded.max_wait_s, ended_at = null",
+        ],
         "teams" => &["insert into teams (tenant, id, session_limit)
              select $1, id, session_limit from jsonb_to_recordset($2) as x (id text, session_limit integer)
              on conflict (tenant, id) do update set session_limit = excluded.session_limit, ended_at = null"],
@@ -272,7 +284,9 @@ fn upsert_of(section: &str) -> &'static [&'static str] {
              on conflict (tenant, id) do update set team = excluded.team, session_limit = excluded.session_limit,
                ended_at = null",
             "delete from agent_skills s using jsonb_to_recordset($2) as x (id text, skills jsonb)
-             where s.tenant = $1 and s.agent = x.id and not x.skills ? s.skill",
+             where s.tenant = $1 and s.agent = x.id and not x.skills ? s.skill
+               -- who waits for a skill that was ended is still to be served
+               and exists (select 1 from skills k where k.tenant = $1 and k.id = s.skill and k.ended_at is null)",
             "insert into agent_skills (tenant, agent, skill, proficiency)
              select $1, x.id, k.key, k.value::integer
              from jsonb_to_recordset($2) as x (id text, skills jsonb), jsonb_each_text(x.skills) k

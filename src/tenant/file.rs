@@ -181,7 +181,7 @@ impl Reader<'_> {
             id: self.slug(part, "id"),
             channel: self.word(part, "channel", CHANNELS),
             priority: self.number(part, "priority", -1000..=1000).unwrap_or(0),
-            offer_timeout_s: self.number(part, "offer_timeout_s", 1..=600).unwrap_or(30),
+            offer_timeout_s: self.number(part, "offer_timeout_s", 5..=600).unwrap_or(30),
             wrap_up_s: self.number(part, "wrap_up_s", 0..=86_400),
             max_wait_s: self.number(part, "max_wait_s", 1..=MONTH_S).unwrap_or(86_400),
         }

@@ -31,6 +31,8 @@ pub struct PointOfContact {
     pub session_timeout_s: i32,
     /// Not ended, nor its skill.
     pub is_live: bool,
+    /// Its number is live in several countries, and none was named: only where numbers were asked for.
+    pub is_ambiguous: bool,
     /// The tenant's switch.
     pub sms_messaging: bool,
     /// The automatic texts of STOP, START and HELP.
@@ -56,28 +58,35 @@ fn from_row(row: &Row) -> PointOfContact {
         priority: row.get(7),
         session_timeout_s: row.get(8),
         is_live: row.get(9),
+        is_ambiguous: false,
         sms_messaging: row.get(10),
         texts: [row.get(11), row.get(12), row.get(13)],
     }
 }
 
 /// Those with these numbers (country where the carrier named one): live ones first, then the last one ended. Answers
-/// stand in the order asked.
+/// stand in the order asked; a short code that is live in several countries, none of them named, is ambiguous.
 pub async fn of_numbers(
     tx: &Transaction<'_>,
     numbers: &[(&str, Option<&str>)],
 ) -> Result<Vec<Option<PointOfContact>>, Failure> {
     let (digits, countries): (Vec<&str>, Vec<Option<&str>>) = numbers.iter().copied().unzip();
     let sql = format!(
-        "select distinct on (q.nth) {COLUMNS}, q.nth
+        "select distinct on (q.nth) {COLUMNS}, q.nth, count(*) filter (where p.ended_at is null) over (partition by q.nth) > 1
          from unnest($1::text[], $2::text[]) with ordinality as q (number, country, nth)
          join points_of_contact p on p.number = q.number and p.channel = 'sms'
-           and (p.kind <> 'short' or q.country is null or p.country = q.country)
+           and (p.kind <> 'short' or q.country is null or upper(p.country) = upper(q.country))
          {JOINS}
          order by q.nth, (p.ended_at is null) desc, p.ended_at desc nulls last"
     );
     let rows = sql::rows(tx, &sql, &[&digits, &countries]).await?;
-    Ok(in_order(&rows, numbers.len()))
+    let mut found = in_order(&rows, numbers.len());
+    for row in rows.iter().filter(|row| row.get(15)) {
+        if let Some(Some(point)) = nth(row).and_then(|nth| found.get_mut(nth)) {
+            point.is_ambiguous = true;
+        }
+    }
+    Ok(found)
 }
 
 /// Those of chat with these (tenant, slug). Answers stand in the order asked.
@@ -86,11 +95,14 @@ pub async fn of_slugs(tx: &Transaction<'_>, slugs: &[(&Slug, &Slug)]) -> Result<
     Ok(found.into_iter().map(|point| point.filter(|p| p.channel == "chat")).collect())
 }
 
+fn nth(row: &Row) -> Option<usize> {
+    usize::try_from(row.get::<_, i64>(14) - 1).ok()
+}
+
 fn in_order(rows: &[Row], count: usize) -> Vec<Option<PointOfContact>> {
     let mut found = vec![None; count];
     for row in rows {
-        let nth = usize::try_from(row.get::<_, i64>(14) - 1).unwrap_or(usize::MAX);
-        if let Some(place) = found.get_mut(nth) {
+        if let Some(place) = nth(row).and_then(|nth| found.get_mut(nth)) {
             *place = Some(from_row(row));
         }
     }

@@ -3,7 +3,9 @@
 
 mod faults;
 mod hub;
+mod inbound;
 mod records;
+mod runtime;
 mod sms;
 mod support;
 mod tenant;

@@ -9,13 +9,20 @@ pub fn text(listeners: &[Listener]) -> String {
 }
 
 /// Prints it.
-pub fn run() -> anyhow::Result<()> {
+pub fn run() {
     print!("{}", text(&crate::listeners()));
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn every_fact_said_to_the_hub_is_heard_by_a_worker() {
+        let listeners = crate::listeners();
+        for fact in texthub::facts::heard::SAID_TO_THE_HUB {
+            assert!(!texthub::contract::heard_by(fact, &listeners).is_empty(), "{fact} would reach nobody");
+        }
+    }
+
     #[test]
     fn the_document_in_docs_is_the_one_that_the_code_makes() {
         let committed = include_str!("../../docs/asyncapi.json");

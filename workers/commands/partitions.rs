@@ -1,15 +1,25 @@
 //! `texthub partitions N`: another number of partitions for the conversation-keyed workers, while nothing runs. New queues
 //! are bound first and old ones emptied into them, so that nothing published meanwhile is lost.
 
+use std::time::Duration;
+
 use clap::Args;
+use futures_util::StreamExt;
+use lapin::ErrorKind;
 use lapin::options::{
-    BasicAckOptions, BasicGetOptions, ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions,
+    BasicAckOptions, BasicConsumeOptions, BasicQosOptions, ExchangeDeleteOptions, QueueDeclareOptions,
+    QueueDeleteOptions,
 };
 use lapin::types::FieldTable;
 use texthub::amqp::connection::Link;
 use texthub::amqp::publisher::Publisher;
 use texthub::amqp::topology::{self, Listener};
-use texthub::amqp::wire::Wire;
+use texthub::amqp::wire;
+
+/// AMQP's reply code for what is not there.
+const NOT_FOUND: u16 = 404;
+/// Nothing delivered for so long: look whether the queue is empty.
+const QUIET: Duration = Duration::from_millis(300);
 
 /// How many.
 #[derive(Args, Clone, Debug)]
@@ -36,6 +46,53 @@ async fn rewire(channel: &lapin::Channel, listener: &Listener, before: u32, coun
     Ok(())
 }
 
+/// How many consume a queue; none: there is no such queue (a run that ended half-way deleted it).
+async fn consumers(link: &Link, name: &str) -> anyhow::Result<Option<u32>> {
+    // asking for a queue that is not there ends the AMQP channel
+    let channel = link.consuming().await?;
+    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    match channel.queue_declare(name.into(), passive, FieldTable::default()).await {
+        Ok(queue) => Ok(Some(queue.consumer_count())),
+        Err(error) if is_not_found(&error) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_not_found(error: &lapin::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(error) if error.get_id() == NOT_FOUND)
+}
+
+/// Hands every message of a queue to the workers again, each confirmed before it is acknowledged, until none is left.
+async fn drain(link: &Link, publisher: &Publisher, name: &str) -> anyhow::Result<usize> {
+    let channel = link.consuming().await?;
+    channel.basic_qos(1, BasicQosOptions::default()).await?;
+    // a queue with a single active consumer can only be consumed
+    let consuming =
+        channel.basic_consume(name.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default());
+    let mut consumer = consuming.await?;
+    let passive = || QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let mut moved = 0;
+    loop {
+        match tokio::time::timeout(QUIET, consumer.next()).await {
+            Ok(Some(delivery)) => {
+                let delivery = delivery?;
+                publisher.send(vec![wire::moved(&delivery)]).await?;
+                delivery.acker.ack(BasicAckOptions::default()).await?;
+                moved += 1;
+            }
+            Ok(None) => anyhow::bail!("{name}: the broker ended the consumer; run this again"),
+            Err(_) => {
+                let queue = channel.queue_declare(name.into(), passive(), FieldTable::default()).await?;
+                if queue.message_count() == 0 {
+                    break;
+                }
+            }
+        }
+    }
+    channel.close(200, "bye".into()).await?;
+    Ok(moved)
+}
+
 /// Changes it.
 pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     let config = super::config()?;
@@ -46,22 +103,23 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
         anyhow::bail!("nothing was started yet: set TEXTHUB_PARTITIONS={} for the first start", asked.count);
     };
     let link = Link::connect(config.amqp(), "texthub partitions").await?;
-    let channel = link.consuming().await?;
     let listeners: Vec<_> = crate::roles(&config).iter().filter_map(|role| role.listener).collect();
     let mut unused = Vec::new();
     for listener in listeners.iter().filter(|listener| listener.is_partitioned) {
         let (old, new) = (topology::queues(listener, before), topology::queues(listener, asked.count));
-        for name in &old {
-            let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-            let queue = channel.queue_declare(name.as_str().into(), passive, FieldTable::default()).await?;
+        for name in old {
+            let Some(consumers) = consumers(&link, &name).await? else { continue };
             anyhow::ensure!(
-                queue.consumer_count() == 0,
+                consumers == 0,
                 "{name} is being consumed: stop every process with {} first, then run this again",
                 listener.name
             );
+            if !new.contains(&name) {
+                unused.push((listener.name, name));
+            }
         }
-        unused.extend(old.into_iter().filter(|name| !new.contains(name)).map(|name| (listener.name, name)));
     }
+    let channel = link.consuming().await?;
     topology::declare(&channel, &listeners, asked.count).await?;
     for listener in listeners.iter().filter(|listener| listener.is_partitioned && before != asked.count) {
         rewire(&channel, listener, before, asked.count).await?;
@@ -69,26 +127,14 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     let publisher = Publisher::open(&link).await?;
     let mut moved = 0;
     for (worker, name) in &unused {
-        let spreading = topology::spreaders(worker);
-        // to one partition: they are gone already
-        for exchange in spreading.iter().filter(|_| asked.count > 1) {
+        // to one partition: what spreads is gone already
+        for exchange in topology::spreaders(worker).iter().filter(|_| asked.count > 1) {
             let (queue, from) = (name.as_str().into(), exchange.as_str().into());
             channel.queue_unbind(queue, from, "1".into(), FieldTable::default()).await?;
         }
-        while let Some(message) = channel.basic_get(name.as_str().into(), BasicGetOptions::default()).await? {
-            let delivery = message.delivery;
-            let wire = Wire {
-                exchange: topology::WORK,
-                key: delivery.routing_key.to_string(),
-                body: delivery.data.clone(),
-                properties: delivery.properties.clone(),
-            };
-            publisher.send(vec![wire]).await?;
-            delivery.acker.ack(BasicAckOptions::default()).await?;
-            moved += 1;
-        }
-        let options = QueueDeleteOptions { if_empty: false, ..QueueDeleteOptions::default() };
-        channel.queue_delete(name.as_str().into(), options).await?;
+        moved += drain(&link, &publisher, name).await?;
+        // empty, and bound to nothing any more (quorum queues do not take `if-empty`)
+        channel.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await?;
     }
     let store = "update settings set value = $1 where name = 'partitions'";
     client.execute(store, &[&asked.count.to_string()]).await?;

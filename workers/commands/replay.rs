@@ -1,5 +1,6 @@
 //! `texthub replay FILE`: texts of a file as inbound, from so many customers, at a rate or as fast as it goes; each
-//! published once, or twice to try the memory of repeats. The ids published can be written to a file for `audit --ids`.
+//! published once, or twice to try the memory of repeats. The ids can be written to a file for `audit --ids`, each as soon
+//! as the broker has confirmed it, so that the file tells the truth when the broker goes away half-way.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -62,35 +63,34 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     anyhow::ensure!(asked.customers > 0, "--customers must be at least 1");
     let link = Link::connect(config.amqp(), "texthub replay").await?;
     let publisher = Publisher::open(&link).await?;
-    let mut ids = Vec::with_capacity(texts.len());
+    let mut file = asked.ids.as_ref().map(std::fs::File::create).transpose()?;
+    let mut count = 0_usize;
     let stopwatch = Stopwatch::start();
     let go = asked.rate.map_or(250, |rate| if rate < 250.0 { 1 } else { 50 });
     for (nth, chunk) in texts.chunks(go).enumerate() {
-        let mut wires = Vec::with_capacity(chunk.len() * 2);
+        let (mut ids, mut wires) = (Vec::with_capacity(chunk.len()), Vec::with_capacity(chunk.len() * 2));
         for (at, text) in chunk.iter().enumerate() {
             let (id, wire) = inbound(asked, nth * go + at, text);
-            ids.push(id);
+            ids.push(id.to_string() + "\n");
             wires.push(wire.clone());
             if asked.twice {
                 wires.push(wire);
             }
         }
         publisher.send(wires).await?;
+        count += ids.len();
+        if let Some(file) = &mut file {
+            file.write_all(ids.concat().as_bytes())?;
+        }
         if let Some(rate) = asked.rate {
             #[expect(clippy::cast_precision_loss, reason = "a count")]
-            let due = Duration::from_secs_f64(ids.len() as f64 / rate);
+            let due = Duration::from_secs_f64(count as f64 / rate);
             tokio::time::sleep(due.saturating_sub(stopwatch.elapsed())).await;
         }
     }
-    if let Some(path) = &asked.ids {
-        let mut file = std::fs::File::create(path)?;
-        for id in &ids {
-            writeln!(file, "{id}")?;
-        }
-    }
     #[expect(clippy::cast_precision_loss, reason = "a count")]
-    let rate = ids.len() as f64 / stopwatch.elapsed().as_secs_f64();
-    println!("{} texts published from {} customers, {rate:.0}/s", ids.len(), asked.customers);
+    let rate = count as f64 / stopwatch.elapsed().as_secs_f64();
+    println!("{count} texts published from {} customers, {rate:.0}/s", asked.customers);
     link.close().await;
     Ok(())
 }

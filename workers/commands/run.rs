@@ -95,3 +95,19 @@ fn listen_for_signals(stop: &CancellationToken) -> anyhow::Result<()> {
     });
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use texthub::config::Config;
+
+    #[test]
+    fn every_role_is_a_service_of_docker_compose() {
+        let compose = include_str!("../../docker-compose.yml");
+        let nowhere =
+            [("TEXTHUB_DATABASE_URL", "postgres://-".to_owned()), ("TEXTHUB_AMQP_URL", "amqp://-".to_owned())];
+        for role in crate::role_names(&Config::of(&nowhere).unwrap()) {
+            let command = format!("command: [ run, {role} ]");
+            assert_eq!(compose.matches(&command).count(), 1, "docker-compose.yml must have one service with {command}");
+        }
+    }
+}

@@ -32,6 +32,8 @@ pub struct Ending {
     pub disposition: Option<String>,
     /// A closing note.
     pub note: Option<String>,
+    /// Who asked for it, as kind:name.
+    pub by: Option<String>,
     /// No wrap-up, whatever the skill says.
     pub is_final: bool,
 }
@@ -66,7 +68,7 @@ pub async fn end(
         loaded.iter().filter_map(|e| e.offer.map(|o| (o, e.ask.cause, e.ask.reason.as_str()))).collect();
     offer::settle(tx, now, OfferOutcome::Rescinded, &offers).await?;
     let sessions: Vec<(SessionId, &str)> =
-        loaded.iter().filter_map(|e| e.session.as_ref().map(|s| (s.id, e.ask.reason.as_str()))).collect();
+        loaded.iter().filter_map(|e| e.session.as_ref().map(|s| (s.id, e.outcome.as_str()))).collect();
     session::end(tx, now, &sessions).await?;
     let closings: Vec<Closing> = loaded
         .iter()
@@ -94,7 +96,7 @@ async fn load<'a>(tx: &Transaction<'_>, now: Timestamp, asked: &'a [Ending]) -> 
         "select c.id, c.tenant, c.room_id, c.state, c.queued_at, c.agent, c.accepted_at, c.ended_at, c.outcome,
                 c.reason, c.disposition, k.wrap_up_s, r.closed_at is null,
                 r.tenant, r.channel, r.our_number, r.our_country, r.customer_number,
-                s.id, s.agent, s.timeout_s, s.deadline_at, s.timer_gen, o.id
+                s.id, s.agent, s.timeout_s, s.deadline_at, s.timer_gen, o.id, s.timer_due_at
          from contacts c
          join rooms r on r.id = c.room_id
          join skills k on k.tenant = c.tenant and k.id = c.skill
@@ -148,6 +150,7 @@ fn session_of(row: &tokio_postgres::Row, contact_id: &ContactId) -> Option<Sessi
         timeout_s: row.get(20),
         deadline_at: row.get(21),
         timer_gen: row.get(22),
+        timer_due_at: row.get(24),
     })
 }
 
@@ -159,6 +162,7 @@ async fn write(tx: &Transaction<'_>, now: Timestamp, loaded: &[Ended<'_>]) -> Re
     let dispositions: Vec<Option<&str>> = loaded.iter().map(|e| e.disposition.as_deref()).collect();
     let notes: Vec<Option<&str>> = loaded.iter().map(|e| e.ask.note.as_deref()).collect();
     let untils: Vec<Option<Timestamp>> = loaded.iter().map(|e| e.wrap_up_until).collect();
+    let bys: Vec<Option<&str>> = loaded.iter().map(|e| e.ask.by.as_deref()).collect();
     sql::touch(
         tx,
         "update contacts c
@@ -166,11 +170,11 @@ async fn write(tx: &Transaction<'_>, now: Timestamp, loaded: &[Ended<'_>]) -> Re
              closed_at = case when e.until is null then $8::timestamptz end,
              wrap_up_until = coalesce(e.until, c.wrap_up_until),
              ended_at = coalesce(c.ended_at, $8), closed_by = e.cause, outcome = e.outcome, reason = e.reason,
-             disposition = e.disposition, note = coalesce(e.note, c.note)
-         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
-           as e (id, cause, outcome, reason, disposition, note, until)
+             disposition = e.disposition, note = coalesce(e.note, c.note), ended_by = coalesce(c.ended_by, e.by)
+         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $9::text[])
+           as e (id, cause, outcome, reason, disposition, note, until, by)
          where c.id = e.id and c.state <> 'closed'",
-        &[&ids, &causes, &outcomes, &reasons, &dispositions, &notes, &untils, &now],
+        &[&ids, &causes, &outcomes, &reasons, &dispositions, &notes, &untils, &now, &bys],
     )
     .await?;
     Ok(())
@@ -204,7 +208,7 @@ fn say(now: Timestamp, ended: &Ended<'_>, standings: &HashMap<(Slug, Slug), Stan
 fn say_wrap_up_due(now: Timestamp, ended: &Ended<'_>, due_at: Timestamp) -> Publication {
     let cause = ended.ask.cause;
     let due = WrapUpDue {
-        id: cause.derive(WrapUpDue::NAME, 0),
+        id: cause.derive_of(WrapUpDue::NAME, ended.ask.contact_id.0),
         cause_id: cause,
         at: now,
         tenant: ended.tenant.clone(),
@@ -219,7 +223,7 @@ fn say_closed(now: Timestamp, ended: &Ended<'_>) -> Publication {
     let seconds = |from: Timestamp, to: Timestamp| to.duration_since(from).as_secs_f64().max(0.0);
     let over = ended.ended_at.unwrap_or(now);
     let said = ContactClosed {
-        id: cause.derive(ContactClosed::NAME, 0),
+        id: cause.derive_of(ContactClosed::NAME, ended.ask.contact_id.0),
         cause_id: cause,
         at: now,
         tenant: ended.tenant.clone(),

@@ -107,9 +107,9 @@ pub async fn add(tx: &Transaction<'_>, now: Timestamp, contacts: &[&Contact]) ->
     let causes: Vec<FactId> = contacts.iter().map(|c| c.caused_by).collect();
     sql::touch(
         tx,
-        "insert into contacts (id, tenant, room_id, channel, skill, state, priority, queued_at, opened_at, agent,
-                               preferred_agent, accepted_at, caused_by)
-         select id, tenant, room_id, channel, skill, state, priority, queued_at, $12::timestamptz, agent, preferred,
+        "insert into contacts (id, tenant, room_id, channel, skill, state, priority, queued_at, opened_at, waiting_since,
+                               agent, preferred_agent, accepted_at, caused_by)
+         select id, tenant, room_id, channel, skill, state, priority, queued_at, $12::timestamptz, queued_at, agent, preferred,
                 case when state = 'active' then $12::timestamptz end, caused_by
          from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[],
                      $8::timestamptz[], $9::text[], $10::text[], $11::uuid[])

@@ -162,6 +162,7 @@ async fn consequences(
         reason: "opted_out".into(),
         disposition: None,
         note: None,
+        by: None,
         is_final: true,
     };
     Ok(contact::end(tx, now, &[ending]).await?.into_iter().flatten().flatten().collect())

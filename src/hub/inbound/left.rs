@@ -34,6 +34,7 @@ pub(super) async fn record(
             reason: "visitor_left".into(),
             disposition: None,
             note: None,
+            by: None,
             is_final: false,
         };
         said.extend(contact::end(tx, now, &[ending]).await?.into_iter().flatten().flatten());

@@ -182,6 +182,11 @@ async fn expire_overdue(
         if arrival.received_at < session.deadline_at {
             continue;
         }
+        if !arrival.point.is_live {
+            // this arrival is set aside, and what is set aside says nothing: the timer will end the session
+            conversations.insert(arrival.ends.clone(), Conversation::default());
+            continue;
+        }
         endings.push(expiry(arrival.id, session.contact_id));
         found.push(arrival);
     }
@@ -205,6 +210,7 @@ pub fn expiry(cause: FactId, contact_id: ContactId) -> Ending {
         reason: "expired".into(),
         disposition: None,
         note: None,
+        by: None,
         is_final: false,
     }
 }
@@ -225,15 +231,17 @@ async fn find_wrapping(
     let customers: Vec<&str> = opening.iter().map(|e| e.customer_number.as_str()).collect();
     let rows = sql::rows(
         tx,
+        // the last few rooms: a keyword's may stand between the one that is being wrapped up and now
         "select r.tenant, r.channel, r.our_number, r.our_country, r.customer_number, c.agent
          from unnest($1::text[], $2::text[], $3::text[]) as e (tenant, our_number, customer_number)
          cross join lateral (
-           select r.id, r.tenant, r.channel, r.our_number, r.our_country, r.customer_number
+           select r.id, r.tenant, r.channel, r.our_number, r.our_country, r.customer_number, r.opened_at
            from rooms r
            where r.tenant = e.tenant and r.customer_number = e.customer_number and r.our_number = e.our_number
              and r.closed_at is not null
-           order by r.opened_at desc limit 1) r
-         join contacts c on c.room_id = r.id and c.state = 'wrap_up'",
+           order by r.opened_at desc limit 3) r
+         join contacts c on c.room_id = r.id and c.state = 'wrap_up'
+         order by r.opened_at",
         &[&tenants, &ours, &customers],
     )
     .await?;
@@ -257,7 +265,7 @@ impl Conversation {
             point_of_contact: arrival.point.id.clone(),
             opened_at: now,
             closed_at: None,
-            close_reason: None,
+            outcome: None,
             next_seq: 1,
             agent: None,
             caused_by: arrival.id,

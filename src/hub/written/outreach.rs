@@ -200,7 +200,7 @@ fn new_room(now: Timestamp, ask: &Outreach<'_>, point: &PointOfContact, ends: En
         point_of_contact: point.id.clone(),
         opened_at: now,
         closed_at: None,
-        close_reason: None,
+        outcome: None,
         next_seq: 1,
         agent: Some(ask.line.agent.clone()),
         caused_by: ask.line.id,
@@ -224,6 +224,7 @@ fn new_contact(now: Timestamp, ask: &Outreach<'_>, point: &PointOfContact, room:
 }
 
 fn new_session(now: Timestamp, ask: &Outreach<'_>, point: &PointOfContact, room: &Room, contact: &Contact) -> Session {
+    let deadline_at = session::after(now, point.session_timeout_s);
     Session {
         id: SessionId(ask.line.id.row("session", 0)),
         tenant: ask.tenant.clone(),
@@ -231,7 +232,8 @@ fn new_session(now: Timestamp, ask: &Outreach<'_>, point: &PointOfContact, room:
         contact_id: contact.id,
         agent: ask.line.agent.clone(),
         timeout_s: point.session_timeout_s,
-        deadline_at: session::after(now, point.session_timeout_s),
+        deadline_at,
         timer_gen: 1,
+        timer_due_at: deadline_at,
     }
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::Line;
 use crate::facts::envelope::Publication;
 use crate::facts::ids::{FactId, RoomId, Slug};
+use crate::facts::said::ContactOutcome;
 use crate::failure::Failure;
 use crate::hub::contact::{self, Contact};
 use crate::hub::entry::{self, Entry};
@@ -100,7 +101,7 @@ fn why_not(
         return Some(Refusal::NotAMember);
     }
     if room.closed_at.is_some() {
-        let is_expired = room.close_reason.as_deref() == Some("expired");
+        let is_expired = room.outcome.as_deref() == Some(ContactOutcome::Expired.as_str());
         return Some(if is_expired { Refusal::SessionExpired } else { Refusal::RoomClosed });
     }
     let session = rooms.sessions.get(&reply.room_id);

@@ -49,7 +49,8 @@ pub const INVARIANTS: &[Invariant] = &[
               group by caused_by, ordinal having count(*) > 1
               union all
               select format('fact %s was recorded and has no entry', h.id) from heard h
-              where h.worker = 'receive_sms' and h.fact in ('sms.received', 'chat.received') and h.outcome = 'recorded'
+              where (h.worker = 'receive_sms' and h.fact in ('sms.received', 'chat.received') or h.worker = 'post_reply')
+                and h.outcome = 'recorded'
                 and not exists (select 1 from entries e where e.caused_by = h.id)
               union all
               select format('fact %s is a repeat of %s and has an entry of its own', h.id, h.first_id) from heard h
@@ -149,7 +150,6 @@ pub const INVARIANTS: &[Invariant] = &[
                 where a.state = 'available' and a.ended_at is null and a.slot_limit > {used}
                 offset 0) a
               join agent_skills s on s.tenant = a.tenant and s.agent = a.id
-              join skills k on k.tenant = s.tenant and k.id = s.skill and k.ended_at is null
               join contacts c on c.tenant = s.tenant and c.skill = s.skill and c.state = 'queued'
               where not exists (select 1 from offers o where o.contact_id = c.id and o.agent = a.id
                                 and o.state in ('refused', 'lapsed') and o.settled_at > {now} - interval '40 s')
@@ -166,13 +166,11 @@ pub const INVARIANTS: &[Invariant] = &[
               from ready_agents r
               where not exists (
                 select 1 from agents a join agent_skills s on s.tenant = a.tenant and s.agent = a.id
-                join skills k on k.tenant = s.tenant and k.id = s.skill and k.ended_at is null
                 where a.tenant = r.tenant and a.id = r.agent and s.skill = r.skill
                   and a.state = 'available' and a.ended_at is null and a.slots_used < a.slot_limit)
               union all
               select format('agent %s of %s is ready for %s and not noted', a.id, a.tenant, s.skill)
               from agents a join agent_skills s on s.tenant = a.tenant and s.agent = a.id
-              join skills k on k.tenant = s.tenant and k.id = s.skill and k.ended_at is null
               where a.state = 'available' and a.ended_at is null and a.slots_used < a.slot_limit
                 and not exists (select 1 from ready_agents r
                                 where r.tenant = a.tenant and r.agent = a.id and r.skill = s.skill)",
@@ -243,16 +241,16 @@ pub const INVARIANTS: &[Invariant] = &[
               select format('contact %s is parked with nobody', c.id) from contacts c join rooms r on r.id = c.room_id
               where c.state = 'parked' and r.agent is null
               union all
-              select format('contact %s waits since %s, longer than its skill allows', c.id, c.queued_at)
+              select format('contact %s waits since %s, longer than its skill allows', c.id, c.waiting_since)
               from contacts c join skills k on k.tenant = c.tenant and k.id = c.skill
-              where c.state = 'queued' and c.queued_at < {now} - make_interval(secs => k.max_wait_s) - {grace}
+              where c.state = 'queued' and c.waiting_since < {now} - make_interval(secs => k.max_wait_s) - {grace}
               union all
               select format('agent %s of %s: the lease was over at %s', id, tenant, lease_until) from agents
-              where ended_at is null and state <> 'logged_out' and lease_until < {now} - {grace}
+              where state <> 'logged_out' and lease_until < {now} - {grace}
               union all
               select format('agent %s of %s vanished at %s and still holds contact %s', a.id, a.tenant, a.vanished_at, c.id)
               from agents a join contacts c on c.tenant = a.tenant and c.agent = a.id and c.state = 'active'
-              where a.ended_at is null and a.state = 'logged_out' and a.vanished_at < {now} - interval '2 min' - {grace}",
+              where a.state = 'logged_out' and a.vanished_at < {now} - interval '2 min' - {grace}",
     },
     Invariant {
         number: 10,
@@ -287,7 +285,7 @@ pub const INVARIANTS: &[Invariant] = &[
               from sms s, lateral (
                 select k.kind, k.at from consent_entries k
                 where k.tenant = s.tenant and k.our_number = s.our_number and k.customer_number = s.customer_number
-                  and k.at < s.claimed_at order by k.at desc limit 1) k
+                  and k.at < s.claimed_at order by k.nr desc limit 1) k
               where k.kind = 'opt_out' and not s.is_confirmation and k.at < s.claimed_at - {slack}
                 and s.state in ('sending', 'submitted', 'delivered', 'undelivered', 'unknown')",
     },
@@ -308,7 +306,7 @@ pub const INVARIANTS: &[Invariant] = &[
         says: "who is opted out is who last said so",
         sql: "select format('the ledger''s entry %s is %s, the fold says otherwise', k.id, k.kind)
               from (select distinct on (tenant, our_number, customer_number) id, tenant, our_number, customer_number, kind
-                    from consent_entries order by tenant, our_number, customer_number, at desc, id) k
+                    from consent_entries order by tenant, our_number, customer_number, nr desc) k
               left join opt_outs o on o.tenant = k.tenant and o.our_number = k.our_number
                 and o.customer_number = k.customer_number
               where (k.kind = 'opt_out') <> (o.tenant is not null)

@@ -100,6 +100,7 @@ async fn armed(stack: &Stack, timeout_s: i32) -> Vec<(Live, Timestamp)> {
             timeout_s,
             deadline_at: row.get(4),
             timer_gen: 1,
+            timer_due_at: row.get(4),
         };
         timers.push(arm(clock::wall(), &session));
         let room = session.room_id.0.to_string();

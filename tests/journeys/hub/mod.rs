@@ -10,7 +10,7 @@ mod worked_example;
 use crate::support::stack::Stack;
 
 /// The example's tenant on a stack whose roles all run in one process.
-async fn bears() -> (Stack, crate::support::stack::Process) {
+pub async fn bears() -> (Stack, crate::support::stack::Process) {
     let stack = Stack::new().await;
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/three-bears.toml");
     stack.command(&["apply", example]).success();
@@ -20,7 +20,7 @@ async fn bears() -> (Stack, crate::support::stack::Process) {
 }
 
 /// Nothing is broken, nothing was set aside.
-async fn clean(stack: &Stack) {
+pub async fn clean(stack: &Stack) {
     stack.command(&["audit"]).success();
     assert_eq!(stack.command(&["dead", "list", "--json"]).success().trim(), "[]");
 }

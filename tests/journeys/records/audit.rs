@@ -59,8 +59,9 @@ const BREACHES: &[(&str, &str, &str)] = &[
     (
         "offers_and_contacts_agree",
         "drop index contacts_living;
-         insert into contacts (id, tenant, room_id, channel, skill, state, priority, queued_at, opened_at, caused_by)
-         select gen_random_uuid(), tenant, room_id, channel, skill, 'queued', 0, now(), now(), caused_by
+         insert into contacts (id, tenant, room_id, channel, skill, state, priority, queued_at, opened_at,
+                               waiting_since, caused_by)
+         select gen_random_uuid(), tenant, room_id, channel, skill, 'queued', 0, now(), now(), now(), caused_by
          from contacts where state = 'queued'",
         "2 living contacts",
     ),
@@ -74,7 +75,7 @@ const BREACHES: &[(&str, &str, &str)] = &[
     ("every_state_has_an_exit", "update sessions set ended_at = now(), end_reason = 'x'", "active without a session"),
     ("every_state_has_an_exit", "update contacts set state = 'parked', agent = null where state = 'active';
         update rooms set agent = null", "parked with nobody"),
-    ("every_state_has_an_exit", "update contacts set queued_at = now() - interval '9 d' where state = 'queued'", "longer"),
+    ("every_state_has_an_exit", "update contacts set waiting_since = now() - interval '9 d' where state = 'queued'", "longer"),
     ("every_state_has_an_exit", "update agents set lease_until = now() - interval '1 h'", "the lease was over"),
     ("every_state_has_an_exit", "update agents set state = 'logged_out', vanished_at = now() - interval '1 h'", "vanished"),
     ("rooms_and_contacts_agree", "update contacts set state = 'closed', closed_at = now()", "without a living contact"),

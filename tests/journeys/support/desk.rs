@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use texthub::amqp::connection::Link;
 use texthub::amqp::publisher::Publisher;
 use texthub::amqp::topology;
-use texthub::amqp::wire::Wire;
+use texthub::amqp::wire::{Wire, header_text};
 use texthub::facts::envelope::conversation;
 use texthub::runtime::clock;
 use tokio::sync::Notify;
@@ -28,6 +28,7 @@ pub struct Desk {
     link: Link,
     publisher: Publisher,
     heard: Arc<Mutex<Vec<Heard>>>,
+    traces: Arc<Mutex<Vec<(String, String)>>>,
     news: Arc<Notify>,
     taken: Mutex<Vec<String>>,
     said: Mutex<Vec<String>>,
@@ -52,18 +53,22 @@ impl Desk {
         let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
         let mut consumer = channel.basic_consume(name, "".into(), options, FieldTable::default()).await.unwrap();
         let (heard, news): (Arc<Mutex<Vec<Heard>>>, Arc<Notify>) = Default::default();
-        let (list, told) = (Arc::clone(&heard), Arc::clone(&news));
+        let traces: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
+        let (list, told, noted) = (Arc::clone(&heard), Arc::clone(&news), Arc::clone(&traces));
         tokio::spawn(async move {
             let _channel = channel;
             while let Some(Ok(delivery)) = consumer.next().await {
                 let Ok(body) = serde_json::from_slice::<Value>(&delivery.data) else { continue };
                 let fact = delivery.routing_key.as_str().splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
+                let trace = header_text(&delivery.properties, "traceparent").unwrap_or_default();
+                noted.lock().unwrap().push((fact.clone(), trace));
                 list.lock().unwrap().push((fact, body));
                 told.notify_waiters();
             }
         });
         let (taken, said) = (Mutex::default(), Mutex::default());
-        Self { tenant: tenant.to_owned(), link, publisher, heard, news, taken, said, doubles: false }
+        let tenant = tenant.to_owned();
+        Self { tenant, link, publisher, heard, traces, news, taken, said, doubles: false }
     }
 
     /// Publishes a fact with a new id, and says which.
@@ -79,6 +84,31 @@ impl Desk {
             self.publish(fact, scope, &id, body.to_string().into_bytes()).await;
         }
         id
+    }
+
+    /// Publishes any bytes under any key and type, without an id.
+    pub async fn publish_as(&self, key: &str, kind: &str, body: Vec<u8>) {
+        let properties = lapin::BasicProperties::default().with_delivery_mode(2).with_type(kind.into());
+        let wire = Wire { exchange: topology::FRONT, key: key.to_owned(), body, properties };
+        self.publisher.send(vec![wire]).await.unwrap();
+    }
+
+    /// Publishes a fact within a trace.
+    pub async fn say_traced(&self, fact: &str, body: Value, traceparent: &str) {
+        let mut headers = FieldTable::default();
+        headers.insert("traceparent".into(), lapin::types::AMQPValue::LongString(traceparent.into()));
+        let properties = lapin::BasicProperties::default()
+            .with_delivery_mode(2)
+            .with_type(format!("{fact}.v1").into())
+            .with_headers(headers);
+        let wire =
+            Wire { exchange: topology::FRONT, key: fact.to_owned(), body: body.to_string().into_bytes(), properties };
+        self.publisher.send(vec![wire]).await.unwrap();
+    }
+
+    /// The traces of every fact of this name that was heard so far.
+    pub fn traces(&self, fact: &str) -> Vec<String> {
+        self.traces.lock().unwrap().iter().filter(|heard| heard.0 == fact).map(|heard| heard.1.clone()).collect()
     }
 
     /// Publishes any bytes.

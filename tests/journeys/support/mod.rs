@@ -4,8 +4,10 @@
 #![allow(dead_code, clippy::disallowed_methods, reason = "each of the two test binaries uses a part of it")]
 
 pub mod database;
+pub mod den;
 pub mod desk;
 pub mod fixtures;
 pub mod recount;
 pub mod servers;
 pub mod stack;
+pub mod trial;

@@ -29,6 +29,8 @@ pub struct Stack {
     pub simulator_url: String,
     /// For HTTP of any kind.
     pub http: Client,
+    /// P, as processes are told it.
+    pub partitions: u32,
     folder: PathBuf,
     simulator_port: u16,
     vhost: String,
@@ -61,7 +63,8 @@ impl Stack {
         std::fs::create_dir_all(&folder).unwrap();
         let simulator_port = free_port();
         let simulator_url = format!("http://127.0.0.1:{simulator_port}");
-        Self { database, amqp_url, simulator_url, http, folder, simulator_port, vhost }
+        let partitions = 4;
+        Self { database, amqp_url, simulator_url, http, partitions, folder, simulator_port, vhost }
     }
 
     /// Starts a process with these roles and awaits that it is ready.
@@ -95,7 +98,7 @@ impl Stack {
             .env("TEXTHUB_SIMULATOR_LISTEN", format!("127.0.0.1:{}", self.simulator_port))
             .env("TEXTHUB_SIMULATOR_URL", &self.simulator_url)
             .env("TEXTHUB_SIMULATOR_RECORD", self.folder.join("simulator"))
-            .env("TEXTHUB_PARTITIONS", "4")
+            .env("TEXTHUB_PARTITIONS", self.partitions.to_string())
             .env("TEXTHUB_CRASH_AT", crash_at)
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log).unwrap())
@@ -109,23 +112,36 @@ impl Stack {
         self.command_with(arguments, "")
     }
 
+    /// Runs a command that is told another number of partitions.
+    pub fn command_with_partitions(&self, arguments: &[&str], partitions: u32) -> Said {
+        self.run(Command::new(program()).args(arguments).env("TEXTHUB_PARTITIONS", partitions.to_string()), "")
+    }
+
+    /// Every line of JSON that processes logged so far.
+    pub fn spans(&self) -> Vec<serde_json::Value> {
+        self.logs().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
     /// Runs a command of the binary to its end, with this on its standard input.
     pub fn command_with(&self, arguments: &[&str], input: &str) -> Said {
-        let mut child = self.begin(arguments);
+        self.run(Command::new(program()).args(arguments), input)
+    }
+
+    fn run(&self, command: &mut Command, input: &str) -> Said {
+        let mut child = self.begin(command);
         std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
         Said::by(child)
     }
 
     /// Runs a command of little output beside the test, which goes on.
     pub async fn command_beside(&self, arguments: &[&str], patience: Duration) -> Said {
-        let mut child = self.begin(arguments);
+        let mut child = self.begin(Command::new(program()).args(arguments));
         until_within(arguments[0], patience, async || child.try_wait().unwrap().is_some()).await;
         Said::by(child)
     }
 
-    fn begin(&self, arguments: &[&str]) -> Child {
-        Command::new(program())
-            .args(arguments)
+    fn begin(&self, command: &mut Command) -> Child {
+        command
             .env("TEXTHUB_DATABASE_URL", &self.database.url)
             .env("TEXTHUB_AMQP_URL", &self.amqp_url)
             .stdin(Stdio::piped())
@@ -234,6 +250,11 @@ impl Process {
     /// SIGKILL, and gone.
     pub fn kill(mut self) {
         self.end();
+    }
+
+    /// It has not ended by itself.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_none())
     }
 
     /// It has ended by itself: its signal.

@@ -45,6 +45,8 @@ pub async fn enter(stage: &Arc<Stage>, names: &[String]) -> anyhow::Result<()> {
             let fact = delivery.routing_key.as_str().splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
             tokio::spawn(hear(Arc::clone(&stage), Arc::clone(&held), fact, body));
         }
+        // without the broker there is nothing to play
+        stage.stop.cancel();
     });
     Ok(())
 }

@@ -110,6 +110,7 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     let shown = super::watch::show(&pool, Some(&asked.tenant), &stop).await;
     stop.cancel();
     let _ = playing.await;
+    anyhow::ensure!(stage.link.is_up(), "the broker went away");
     agents::leave(&stage, &names).await;
     stage.link.close().await;
     shown

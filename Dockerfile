@@ -1,0 +1,31 @@
+# One image for every role and command: `texthub` on slim Debian, as a user without rights.
+# Dependencies are built in a layer of their own, which stands until Cargo.toml or Cargo.lock changes.
+FROM rust:1-bookworm AS build
+WORKDIR /texthub
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir -p src workers tests/journeys \
+    && touch src/lib.rs tests/journeys/main.rs \
+    && echo 'fn main() {}' >workers/main.rs \
+    && cargo build --release --locked --bin texthub
+COPY migrations migrations
+COPY examples examples
+COPY src src
+COPY workers workers
+# a checkout may be older than the layer above, and cargo goes by times
+RUN touch src/lib.rs workers/main.rs \
+    && cargo build --release --locked --bin texthub \
+    && strip --strip-debug target/release/texthub
+
+FROM debian:bookworm-slim
+RUN groupadd --gid 10001 texthub \
+    && useradd --uid 10001 --gid texthub --no-log-init --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin texthub \
+    && install -d -o texthub -g texthub /var/lib/texthub/simulator
+# TLS to Postgres, RabbitMQ and carriers is checked against these
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /texthub/target/release/texthub /usr/local/bin/texthub
+ENV TEXTHUB_HTTP_LISTEN=0.0.0.0:8080 \
+    TEXTHUB_SIMULATOR_LISTEN=0.0.0.0:8081 \
+    TEXTHUB_SIMULATOR_RECORD=/var/lib/texthub/simulator
+USER texthub
+ENTRYPOINT ["texthub"]
+CMD ["run", "all"]

@@ -1,0 +1,4 @@
+//! What comes in, good and bad.
+
+mod bad_input;
+mod unicode;

@@ -1,0 +1,4 @@
+//! What holds the workers: partitions, traces, health.
+
+mod partitions;
+mod traces;

@@ -1,0 +1,96 @@
+//! README and handbook against the code: settings, workers, facts, refusals, metrics, keys of the tenant file. What they
+//! say in tables is what the code has.
+
+use texthub::config::SETTINGS;
+use texthub::contract;
+use texthub::hub::refusal::Refusal;
+
+const README: &str = include_str!("../README.md");
+const OPERATING: &str = include_str!("../docs/operating.md");
+const TENANT_FILE: &str = include_str!("../docs/tenant-file.md");
+
+fn lacks(document: &str, lines: &[String]) -> Vec<String> {
+    lines.iter().filter(|line| !document.contains(line.as_str())).cloned().collect()
+}
+
+#[test]
+fn the_table_of_settings_is_the_code_s() {
+    let lines: Vec<String> = SETTINGS
+        .iter()
+        .map(|(name, default, meaning)| {
+            let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
+            format!("| `{name}` | {default} | {meaning} |")
+        })
+        .collect();
+    let lacking = lacks(README, &lines);
+    assert!(lacking.is_empty(), "README lacks:\n{}", lacking.join("\n"));
+    let rows = README.lines().filter(|line| line.starts_with("| `TEXTHUB_")).count();
+    assert_eq!(rows, SETTINGS.len(), "README has settings that are none");
+}
+
+#[test]
+fn the_table_of_workers_is_the_code_s() {
+    let lines: Vec<String> = crate::listeners()
+        .iter()
+        .map(|listener| format!("| {} | {} |", listener.name, listener.facts.join(", ")))
+        .collect();
+    let lacking = lacks(README, &lines);
+    assert!(lacking.is_empty(), "README lacks:\n{}", lacking.join("\n"));
+}
+
+#[test]
+fn every_fact_and_every_refusal_is_named() {
+    let facts = contract::facts().map(|fact| fact.name.to_owned());
+    let refusals = Refusal::ALL.iter().map(|refusal| refusal.word().to_owned());
+    let lacking = lacks(README, &facts.chain(refusals).collect::<Vec<_>>());
+    assert!(lacking.is_empty(), "README lacks {lacking:?}");
+}
+
+#[test]
+fn every_command_is_named() {
+    let commands = <crate::Arguments as clap::CommandFactory>::command();
+    let names: Vec<String> = commands.get_subcommands().map(|c| format!("`texthub {}", c.get_name())).collect();
+    let lacking = lacks(README, &names);
+    assert!(lacking.is_empty(), "README lacks {lacking:?}");
+}
+
+/// Every metric that the sources count, by its name in them.
+fn metrics(folder: &std::path::Path, found: &mut std::collections::BTreeSet<String>) {
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_dir() {
+            metrics(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            for (_, rest) in text.match_indices("!(\"texthub_").map(|(at, _)| text[at..].split_at(3)) {
+                found.extend(rest.split('"').next().map(str::to_owned));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_metric_is_in_the_handbook() {
+    let mut found = std::collections::BTreeSet::new();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    metrics(&root.join("src"), &mut found);
+    metrics(&root.join("workers"), &mut found);
+    assert!(found.len() > 10, "{found:?}");
+    found.retain(|name| name != "texthub_build_info" && !name.contains(char::is_whitespace) && !name.contains('{'));
+    let lacking = lacks(OPERATING, &found.into_iter().collect::<Vec<_>>());
+    assert!(lacking.is_empty(), "docs/operating.md lacks {lacking:?}");
+}
+
+#[test]
+fn every_key_of_the_tenant_file_is_explained() {
+    let source = include_str!("../src/tenant/file.rs");
+    let read: Vec<String> = source
+        .split("self.known(")
+        .skip(1)
+        .filter_map(|call| call.split_once(");").map(|(keys, _)| keys))
+        .flat_map(|keys| keys.split('"').skip(1).step_by(2).map(|key| format!("`{key}`")).collect::<Vec<_>>())
+        .collect();
+    assert!(read.len() > 15, "{read:?}");
+    let lacking = lacks(TENANT_FILE, &read);
+    assert!(lacking.is_empty(), "docs/tenant-file.md lacks {lacking:?}");
+}

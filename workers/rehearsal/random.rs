@@ -1,0 +1,246 @@
+//! Random sequences of what customers, agents and programs do, in a small world: few customers, four agents with small
+//! limits, SMS and chat, three skills. Each sequence follows from its seed; a failure tells it and the way there.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use deadpool_postgres::Pool;
+use serde_json::{Value, json};
+use texthub::runtime::clock::Stopwatch;
+use texthub::runtime::db;
+
+use super::world::World;
+use super::{customer, den};
+use crate::support::database::Database;
+use crate::support::den::{MAIN, RUSH};
+use crate::support::fixtures::at;
+use crate::support::{recount, trial};
+
+/// Sequences of an ordinary run, and the seconds after which no other one begins.
+const SEQUENCES: u64 = 200;
+const SECONDS: u64 = 40;
+/// Sequences of a long run.
+const MANY: u64 = 5_000;
+/// What happens in one.
+const STEPS: usize = 40;
+/// Worlds side by side, each on a database of its own.
+const WORLDS: u64 = 3;
+
+const AGENTS: [&str; 4] = ["papa", "mama", "baby", "goldilocks"];
+
+#[test]
+fn whatever_happens_in_whatever_order_the_invariants_hold() {
+    hold(SEQUENCES, SECONDS);
+}
+
+#[test]
+#[ignore = "long: ./dev test --long"]
+fn whatever_happens_in_whatever_order_the_invariants_hold_for_long() {
+    hold(MANY, u64::MAX);
+}
+
+fn hold(sequences: u64, seconds: u64) {
+    let again = trial::seed();
+    let first = again.unwrap_or_else(|| fastrand::u64(..u64::MAX / 2));
+    let until = first + if again.is_some() { 1 } else { sequences };
+    let began = Stopwatch::start();
+    let next = Arc::new(AtomicU64::new(first));
+    let worlds = (0..WORLDS).map(|_| {
+        let next = Arc::clone(&next);
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let (database, mut tally): (_, BTreeMap<String, u32>) = (stage().await, BTreeMap::new());
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= until || began.elapsed().as_secs() >= seconds {
+                        return tally;
+                    }
+                    for (fact, count) in sequence(&database.pool, seed).await {
+                        *tally.entry(fact).or_default() += count;
+                    }
+                }
+            })
+        })
+    });
+    let worlds: Vec<_> = worlds.collect();
+    let mut tally: BTreeMap<String, u32> = BTreeMap::new();
+    for (fact, count) in worlds.into_iter().flat_map(|world| world.join().expect("its seed is told above")) {
+        *tally.entry(fact).or_default() += count;
+    }
+    let played = next.load(Ordering::Relaxed).min(until) - first;
+    println!("{played} sequences from seed {first} in {:.1} s: {tally:#?}", began.elapsed().as_secs_f64());
+}
+
+/// The den, where a deadlock is told soon and every commit recounts the slots.
+async fn stage() -> Database {
+    let mut database = Database::new().await;
+    let soon = "do $$ begin execute format('alter database %I set deadlock_timeout = 20', current_database()); end $$";
+    database.pool.get().await.unwrap().batch_execute(soon).await.unwrap();
+    // its connections are made before the setting
+    database.pool = db::pool(&database.url, "texthub test", 4).unwrap();
+    den(&database.pool).await;
+    recount::install(&database.pool).await;
+    database
+}
+
+async fn sequence(pool: &Pool, seed: u64) -> BTreeMap<String, u32> {
+    forget(pool).await;
+    let mut world = World::new(pool.clone(), at(0), seed);
+    for agent in AGENTS {
+        if world.happens(80) {
+            world.publish(
+                "agent.moved",
+                json!({"tenant": "bears", "agent": agent, "state": "available", "moved_at": at(0)}),
+            );
+        }
+    }
+    for step in 0..STEPS {
+        happen(&mut world).await;
+        for _ in 0..world.chance.usize(..5) {
+            world.deliver().await;
+        }
+        if step % 8 == 7 {
+            world.check().await;
+        }
+    }
+    world.come_to_rest().await;
+    std::mem::take(&mut world.tally)
+}
+
+/// The world is empty again.
+async fn forget(pool: &Pool) {
+    let forget = "delete from ready_agents; delete from receipts; delete from sms_parts; delete from sms;
+         delete from sessions; delete from offers; delete from entries; delete from contacts; delete from rooms;
+         delete from heard; delete from inbound_ids; delete from refusals; delete from consent_entries;
+         delete from opt_outs; update skills set asked_id = null, asked_at = null;
+         update agents set state = 'logged_out', code = null, moved_at = '2000-01-01Z', lease_until = null,
+           timer_due_at = null, vanished_at = null, misses = 0, slots_used = 0, idle_since = '2000-01-01Z'";
+    pool.get().await.unwrap().batch_execute(forget).await.unwrap();
+}
+
+async fn happen(world: &mut World) {
+    match world.chance.u32(..100) {
+        0..23 => customer_writes(world),
+        23..29 => visitor_does(world),
+        29..53 => agent_answers(world).await,
+        53..64 => agent_writes(world).await,
+        64..69 => agent_reaches_out(world),
+        69..78 => somebody_ends(world).await,
+        78..86 => agent_moves(world),
+        86..88 => agents_are_seen(world),
+        88..92 => world.reconcile().await,
+        _ => {
+            let seconds = world.one(&[1, 1, 5, 5, 10, 10, 20, 20, 31, 31, 61, 125, 400, 7_300]);
+            world.pass(seconds);
+        }
+    }
+}
+
+fn customer_writes(world: &mut World) {
+    let from = customer(world.chance.u128(1..=4));
+    let words = world.one(&["hi", "hi", "hi", "hi", "more", "more", "STOP", "START", "HELP"]);
+    let to = world.one(&[MAIN, MAIN, RUSH]);
+    let mut body =
+        json!({"carrier": "simulator", "from": from, "to": to, "text": words, "received_at": world.lately(90)});
+    if world.happens(40) {
+        // two texts of one carrier's id: the same text, or a counter that began again
+        body["carrier_sms_id"] = json!(world.chance.u8(..6).to_string());
+    }
+    if world.happens(15) {
+        world.publish("sms.received", body.clone());
+    }
+    world.publish("sms.received", body);
+}
+
+fn visitor_does(world: &mut World) {
+    let fact = world.one(&["chat.received", "chat.received", "chat.received", "chat.left"]);
+    let body = json!({"tenant": "bears", "point_of_contact": "web", "visitor": world.one(&["eve", "bob"]), "text": "hey",
+                      "received_at": world.lately(30)});
+    world.publish(fact, body);
+}
+
+/// Rows of a query about what there is, newest first.
+async fn known(world: &World, query: &str) -> Vec<Value> {
+    super::lines(&world.pool, query).await.as_array().unwrap().clone()
+}
+
+/// Mostly the agent of the row, at times anybody.
+fn somebody(world: &mut World, row: &Value) -> Value {
+    if row["agent"].is_string() && world.happens(85) { row["agent"].clone() } else { json!(world.one(&AGENTS)) }
+}
+
+async fn agent_answers(world: &mut World) {
+    let query = "select id, agent from offers order by (state = 'pending') desc, made_at desc, id limit 5";
+    let offers = known(world, query).await;
+    if offers.is_empty() {
+        return;
+    }
+    let offer = world.one(&offers);
+    let answer = world.one(&["accept", "accept", "accept", "refuse"]);
+    let agent = somebody(world, &offer);
+    world.publish(
+        "offer.answered",
+        json!({"tenant": "bears", "agent": agent, "offer_id": offer["id"], "answer": answer}),
+    );
+}
+
+async fn agent_writes(world: &mut World) {
+    let rooms = known(world, "select id, agent from rooms order by (agent is null), opened_at desc, id limit 6").await;
+    if rooms.is_empty() {
+        return;
+    }
+    let room = world.one(&rooms);
+    let fact = world.one(&["reply.written", "reply.written", "reply.written", "note.written"]);
+    let (agent, written_at) = (somebody(world, &room), world.lately(5));
+    world.publish(
+        fact,
+        json!({"tenant": "bears", "agent": agent, "room_id": room["id"], "text": "hello", "written_at": written_at}),
+    );
+}
+
+fn agent_reaches_out(world: &mut World) {
+    let (agent, to) = (world.one(&AGENTS), customer(world.chance.u128(1..=5)));
+    let ours = world.one(&[MAIN, MAIN, RUSH]);
+    let written_at = world.lately(5);
+    world.publish(
+        "outreach.written",
+        json!({"tenant": "bears", "agent": agent, "to": to, "our_number": ours, "text": "hi", "written_at": written_at}),
+    );
+}
+
+async fn somebody_ends(world: &mut World) {
+    let query = "select id, agent, state from contacts order by (state = 'closed'), opened_at desc, id limit 6";
+    let contacts = known(world, query).await;
+    if contacts.is_empty() {
+        return;
+    }
+    let contact = world.one(&contacts);
+    let agent = somebody(world, &contact);
+    let disposition = world.one(&[None, None, Some("solved")]);
+    if contact["state"] == "wrap_up" || world.happens(10) {
+        let body = json!({"tenant": "bears", "agent": agent, "contact_id": contact["id"], "disposition": disposition});
+        world.publish("wrap_up.finished", body);
+        return;
+    }
+    let by = world.one(&["agent", "agent", "agent", "supervisor", "program"]);
+    let by = json!({"kind": by, "name": agent});
+    let body =
+        json!({"tenant": "bears", "contact_id": contact["id"], "by": by, "reason": "done", "disposition": disposition});
+    world.publish("contact.ended", body);
+}
+
+fn agent_moves(world: &mut World) {
+    let state = world.one(&["available", "available", "available", "unavailable", "logged_out"]);
+    let until = world.happens(30).then(|| world.now + jiff::SignedDuration::from_secs(60));
+    let body = json!({"tenant": "bears", "agent": world.one(&AGENTS), "state": state, "moved_at": world.lately(20),
+                      "until": until});
+    world.publish("agent.moved", body);
+}
+
+fn agents_are_seen(world: &mut World) {
+    let agents: Vec<&str> = AGENTS.into_iter().filter(|_| world.happens(60)).collect();
+    let until = world.now + jiff::SignedDuration::from_secs(60);
+    world.publish("agent.seen", json!({"tenant": "bears", "agents": agents, "until": until}));
+}
