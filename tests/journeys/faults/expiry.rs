@@ -137,6 +137,7 @@ async fn sessions_expire_though_broker_and_worker_are_killed() {
             .map(|(from, to)| format!("{:.1}", to.duration_since(*from).as_secs_f64()))
             .collect::<Vec<_>>()
             .join(" and "),
+        repairs(&stack),
         load()
     );
     assert!(longest <= MADE_UP_S, "what was overdue was over {longest:.3} s after readiness");
