@@ -21,6 +21,10 @@ use texthub::runtime::worker::{Context, Pass};
 const ASK_AGAIN_S: i64 = 5;
 /// How long a timer may be overdue before it counts as lost (dead-lettering may be stuck for three minutes).
 const GRACE_S: i64 = 300;
+/// How long a session's timer may be overdue before it is said beside the one that may still come. What a broker that was
+/// killed had under way from a rung to its worker it sends again only after three minutes
+/// (`dead_letter_worker_publisher_confirm_timeout`); a repeat finds nothing left to do.
+const LATE_S: i64 = 15;
 /// How long a text may be requested before it is requested anew.
 const UNSENT_S: i64 = 60;
 /// An ask for the end of a wait that arrives while the contact is offered does nothing: it is made again after that long.
@@ -109,7 +113,7 @@ impl Pass for Sweep {
         let mut said = self.once(ctx.now, OFFERED_S, "contact.due", waited_too_long(tx, ctx).await?);
         said.extend(texts(tx, ctx, true).await?);
         let lost = [
-            sessions(tx, ctx).await?,
+            self.once(ctx.now, GRACE_S, "session.due", sessions(tx, ctx).await?),
             self.once(ctx.now, GRACE_S, "offer.due", offers(tx, ctx).await?),
             self.once(ctx.now, GRACE_S, "wrap_up.due", wrap_ups(tx, ctx).await?),
             self.once(ctx.now, GRACE_S, "agent.due", agents(tx, ctx).await?),
@@ -151,8 +155,8 @@ fn before(now: Timestamp, seconds: i64) -> Timestamp {
     now.checked_sub(SignedDuration::from_secs(seconds)).unwrap_or(now)
 }
 
-/// Sessions whose armed timer is overdue: put off by the grace first, then said with their generation.
-async fn sessions(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
+/// Sessions whose armed timer is late: put off first, then said with their generation.
+async fn sessions(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(String, Publication)>, Failure> {
     let rows = sql::rows(
         tx,
         "with overdue as (
@@ -160,7 +164,7 @@ async fn sessions(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication
            order by timer_due_at limit $2 for update skip locked)
          update sessions s set timer_due_at = $3 from overdue o where s.id = o.id
          returning s.id, s.tenant, s.room_id, s.timer_gen, s.deadline_at",
-        &[&before(ctx.now, GRACE_S), &PAGE, &ctx.now],
+        &[&before(ctx.now, LATE_S), &PAGE, &ctx.now],
     )
     .await?;
     Ok(rows
@@ -169,11 +173,9 @@ async fn sessions(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication
             let (id, tenant) = (FactId(clock::new_id()), row.get::<_, Slug>(1));
             let scope = tenant.to_string();
             let (session_id, room_id): (SessionId, RoomId) = (row.get(0), row.get(2));
-            let (generation, due_at) = (row.get(3), row.get(4));
-            Publication::of(
-                &SessionDue { id, cause_id: id, at: ctx.now, tenant, session_id, room_id, generation, due_at },
-                scope,
-            )
+            let (generation, due_at): (i32, Timestamp) = (row.get(3), row.get(4));
+            let due = SessionDue { id, cause_id: id, at: ctx.now, tenant, session_id, room_id, generation, due_at };
+            (format!("{session_id} {generation}"), Publication::of(&due, scope))
         })
         .collect())
 }

@@ -70,8 +70,8 @@ async fn an_overdue_session_is_said_with_its_generation_and_put_off() {
     let database = staged(&["papa"]).await;
     let pool = &database.pool;
     active(pool, at(10), 1, RUSH).await;
-    assert_eq!(facts(&round(&sweep, pool, 370).await), [""; 0], "due at 70, and a grace of 300 seconds");
-    let said = round(&sweep, pool, 371).await;
+    assert_eq!(facts(&round(&sweep, pool, 85).await), [""; 0], "due at 70, and 15 seconds for the timer to come");
+    let said = round(&sweep, pool, 86).await;
     assert_eq!(facts(&said), ["session.due"]);
     assert_eq!((&body(&said[0])["generation"], said[0].due), (&json!(1), None), "to be heard at once");
     assert_eq!(body(&said[0])["session_id"], json!(session(1)));
@@ -80,8 +80,8 @@ async fn an_overdue_session_is_said_with_its_generation_and_put_off() {
         FactId(session(1).0).derive("session.due", 1),
         "which may still come, with its own due time"
     );
-    assert_eq!(facts(&round(&sweep, pool, 376).await), [""; 0]);
-    handle(&crate::expire_session::ExpireSession, pool, at(380), &[heard(&said[0])]).await;
+    assert_eq!(facts(&round(&sweep, pool, 91).await), [""; 0]);
+    handle(&crate::expire_session::ExpireSession, pool, at(95), &[heard(&said[0])]).await;
     assert_eq!(column(pool, "select end_reason from sessions").await, ["expired"]);
 }
 

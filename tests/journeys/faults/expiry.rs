@@ -53,6 +53,13 @@ fn spread(mut late: Vec<f64>) -> (f64, f64, f64) {
     (at(50).copied().unwrap_or(0.0), at(99).copied().unwrap_or(0.0), at(100).copied().unwrap_or(0.0))
 }
 
+/// How often the sweep had to say a timer again.
+fn repairs(stack: &Stack) -> u64 {
+    let logs = stack.logs();
+    let lines = logs.lines().filter(|line| line.contains("said again by the sweep"));
+    lines.filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()?["count"].as_u64()).sum()
+}
+
 fn load() -> String {
     std::fs::read_to_string("/proc/loadavg").unwrap_or_default().split(' ').take(3).collect::<Vec<_>>().join(" ")
 }
@@ -122,13 +129,15 @@ async fn sessions_expire_though_broker_and_worker_are_killed() {
     let (p50, p99, max) = spread(all.iter().filter(|(at, _)| overdue(at).is_none()).map(|(_, late)| *late).collect());
     println!(
         "{} sessions, {resets} resets, 0 early, 0 lost; {count} fell due in two outages of {} s and were over {longest:.3} s \
-         after readiness; the others late by p50 {p50:.3} s, p99 {p99:.3} s, at most {max:.3} s; load {}",
+         after readiness; the others late by p50 {p50:.3} s, p99 {p99:.3} s, at most {max:.3} s; the sweep said {} timers \
+         again; load {}",
         all.len(),
         outages
             .iter()
             .map(|(from, to)| format!("{:.1}", to.duration_since(*from).as_secs_f64()))
             .collect::<Vec<_>>()
             .join(" and "),
+        repairs(&stack),
         load()
     );
     assert!(longest <= MADE_UP_S, "what was overdue was over {longest:.3} s after readiness");

@@ -60,7 +60,10 @@ struct Held {
     seen: HashSet<String>,
 }
 
-async fn hear(stage: Arc<Stage>, held: Arc<Mutex<HashMap<String, Held>>>, fact: String, body: Value) {
+/// The rooms of all simulated agents, by id.
+type Rooms = Mutex<HashMap<String, Held>>;
+
+async fn hear(stage: Arc<Stage>, held: Arc<Rooms>, fact: String, body: Value) {
     let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
     let _ = match fact.as_str() {
         "offer.made" => answer_offer(&stage, &text("agent"), &text("offer_id")).await,
@@ -94,7 +97,7 @@ async fn answer_offer(stage: &Stage, agent: &str, offer: &str) -> anyhow::Result
     Ok(stage.say("offer.answered", &stage.tenant, body).await?)
 }
 
-async fn reply(stage: &Stage, held: &Mutex<HashMap<String, Held>>, room: &str, entry: &str) -> anyhow::Result<()> {
+async fn reply(stage: &Stage, held: &Rooms, room: &str, entry: &str) -> anyhow::Result<()> {
     stage.pause(1.0, 4.0).await;
     let Some((agent, contact, answers)) = held.lock().ok().and_then(|mut held| {
         let room = held.get_mut(room)?;
@@ -108,20 +111,29 @@ async fn reply(stage: &Stage, held: &Mutex<HashMap<String, Held>>, room: &str, e
     };
     let tenant = &stage.tenant;
     if answers > fastrand::u32(3..7) {
-        if let Ok(mut held) = held.lock() {
-            held.remove(room);
-        }
-        let by = json!({"kind": "agent", "name": agent});
-        let ended = json!({"tenant": tenant, "contact_id": contact, "by": by, "reason": "done"});
-        stage.say("contact.ended", tenant, ended).await?;
-        stage.pause(2.0, 8.0).await;
-        let code = fastrand::choice(CODES).copied().unwrap_or("question_answered");
-        let finished = json!({"tenant": tenant, "agent": agent, "contact_id": contact, "disposition": code});
-        return Ok(stage.say("wrap_up.finished", tenant, finished).await?);
+        return end(stage, held, room, &agent, &contact).await;
     }
     let text = fastrand::choice(ANSWERS).copied().unwrap_or("Hello!");
     let written = json!({"tenant": tenant, "agent": agent, "room_id": room, "text": text, "written_at": now()});
-    Ok(stage.say("reply.written", tenant, written).await?)
+    stage.say("reply.written", tenant, written).await?;
+    stage.pause(12.0, 25.0).await;
+    let is_silent = held.lock().is_ok_and(|held| held.get(room).is_some_and(|room| room.answers == answers));
+    if is_silent && !stage.stop.is_cancelled() { end(stage, held, room, &agent, &contact).await } else { Ok(()) }
+}
+
+/// The agent ends a contact, and writes down how it went.
+async fn end(stage: &Stage, held: &Rooms, room: &str, agent: &str, contact: &str) -> anyhow::Result<()> {
+    if let Ok(mut held) = held.lock() {
+        held.remove(room);
+    }
+    let tenant = &stage.tenant;
+    let by = json!({"kind": "agent", "name": agent});
+    let ended = json!({"tenant": tenant, "contact_id": contact, "by": by, "reason": "done"});
+    stage.say("contact.ended", tenant, ended).await?;
+    stage.pause(2.0, 8.0).await;
+    let code = fastrand::choice(CODES).copied().unwrap_or("question_answered");
+    let finished = json!({"tenant": tenant, "agent": agent, "contact_id": contact, "disposition": code});
+    Ok(stage.say("wrap_up.finished", tenant, finished).await?)
 }
 
 async fn moved(stage: &Stage, agent: &str, state: &str) -> anyhow::Result<()> {
