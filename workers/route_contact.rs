@@ -144,7 +144,7 @@ async fn claim(
         return Ok(Vec::new());
     }
     let ids: Vec<ContactId> = next.iter().map(|n| n.waiting.id).collect();
-    let cooling = waiting::cooling(tx, now, &ids).await?;
+    let (cooling, lapses_at) = tokio::try_join!(waiting::cooling(tx, now, &ids), lapse(tx, tenant, skill, now))?;
     let preferred: Vec<&Slug> = next.iter().filter_map(|n| n.waiting.preferred_agent.as_ref()).collect();
     // those who must not get a contact yet stand in the way of the others: look as much further
     let limit = i64::try_from(next.len() + cooling.len()).unwrap_or(CLAIM);
@@ -164,7 +164,6 @@ async fn claim(
     if reserved.iter().any(|answer| *answer != Reservation::Reserved) {
         return Err(Failure::Retry("a locked candidate had no slot".into()));
     }
-    let lapses_at = lapse(tx, tenant, skill, now).await?;
     let by_id: HashMap<ContactId, &Next> = next.iter().map(|n| (n.waiting.id, n)).collect();
     let offers: Vec<(Offer, Option<String>)> = pairs
         .iter()

@@ -168,6 +168,9 @@ pub async fn open(tx: &Transaction<'_>, rooms: &[&Room], traceparents: &[Option<
 
 /// Moves the next entry's number of locked rooms.
 pub async fn advance(tx: &Transaction<'_>, next: &[(RoomId, i32)]) -> Result<(), Failure> {
+    if next.is_empty() {
+        return Ok(());
+    }
     let (ids, seqs): (Vec<RoomId>, Vec<i32>) = next.iter().copied().unzip();
     sql::touch(
         tx,

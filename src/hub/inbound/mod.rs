@@ -153,10 +153,10 @@ async fn load(tx: &Transaction<'_>, wave: &[Arrival]) -> Result<HashMap<Ends, Co
         return Ok(conversations);
     }
     let ids: Vec<RoomId> = rooms.iter().map(|r| r.id).collect();
-    let mut sessions: HashMap<RoomId, Session> =
-        session::lock_of_rooms(tx, &ids).await?.into_iter().map(|s| (s.room_id, s)).collect();
-    let mut contacts: HashMap<RoomId, Contact> =
-        contact::lock_of_rooms(tx, &ids).await?.into_iter().map(|c| (c.room_id, c)).collect();
+    let (sessions, contacts) =
+        tokio::try_join!(biased; session::lock_of_rooms(tx, &ids), contact::lock_of_rooms(tx, &ids))?;
+    let mut sessions: HashMap<RoomId, Session> = sessions.into_iter().map(|s| (s.room_id, s)).collect();
+    let mut contacts: HashMap<RoomId, Contact> = contacts.into_iter().map(|c| (c.room_id, c)).collect();
     for room in rooms {
         if let Some(conversation) = conversations.get_mut(&room.ends) {
             conversation.session = sessions.remove(&room.id);

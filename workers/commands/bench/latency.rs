@@ -1,4 +1,5 @@
-//! From publish to recorded and from publish to offer, at a steady rate, every text of a new customer.
+//! From publish to recorded and from publish to offer, at a steady rate; each so-manieth text opens a conversation, the
+//! others go on with one of those that are open.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -20,6 +21,9 @@ pub struct Found {
     pub recorded: (f64, f64),
     pub offer: (f64, f64),
 }
+
+/// Conversations among which texts go on.
+const OPEN: usize = 500;
 
 /// A queue of our own, read without acknowledging.
 pub async fn listen(link: &Link, exchange: &str, keys: &[String]) -> anyhow::Result<lapin::Consumer> {
@@ -58,30 +62,35 @@ pub async fn measure(
     texts: &[String],
     per_second: f64,
     span: Duration,
+    texts_each: usize,
 ) -> anyhow::Result<Found> {
-    let number: String = ground.number.chars().filter(char::is_ascii_digit).collect();
-    let _ = number;
     let keys = [format!("offer.made.{}", ground.tenant), "entry.appended.#".to_owned()];
     let mut heard = listen(link, topology::FRONT, &keys).await?;
     let publisher = Publisher::open(link).await?;
     let stopwatch = Stopwatch::start();
-    let (say, mut said) = tokio::sync::mpsc::unbounded_channel::<(String, f64)>();
+    let (say, mut said) = tokio::sync::mpsc::unbounded_channel::<(String, Option<String>, f64)>();
     let publishing = paced(per_second, span, |n| {
-        let wire = inbound(ground, n, &texts[n % texts.len()]);
-        let _ = say.send((format!("+888{n:011}"), stopwatch.elapsed().as_secs_f64()));
+        let open = n / texts_each;
+        let is_new = n % texts_each == 0;
+        let customer = if is_new { open } else { open - fastrand::usize(0..=open.min(OPEN)) };
+        let wire = inbound(ground, customer, &texts[n % texts.len()]);
+        let id = wire.properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default();
+        let opens = is_new.then(|| format!("+888{customer:011}"));
+        let _ = say.send((id, opens, stopwatch.elapsed().as_secs_f64()));
         let publisher = publisher.clone();
         tokio::spawn(async move { publisher.send(vec![wire]).await });
     });
     let listening = async {
         let mut arrived: HashMap<String, f64> = HashMap::new();
-        let (mut rooms, mut recorded, mut offered) = (HashMap::new(), Vec::new(), Vec::new());
+        let (mut recorded, mut offered) = (Vec::new(), Vec::new());
         let until = span + Duration::from_secs(10);
         while stopwatch.elapsed() < until {
             let Ok(Some(delivery)) = tokio::time::timeout(Duration::from_secs(2), heard.next()).await else { break };
             let delivery = delivery?;
             let at = stopwatch.elapsed().as_secs_f64();
-            while let Ok((customer, published)) = said.try_recv() {
-                arrived.insert(customer, published);
+            while let Ok((id, opens, published)) = said.try_recv() {
+                arrived.insert(id, published);
+                arrived.extend(opens.map(|customer| (customer, published)));
             }
             let body: Value = serde_json::from_slice(&delivery.data)?;
             if body["tenant"] != ground.tenant.as_str() {
@@ -91,9 +100,8 @@ pub async fn measure(
                 let customer = body["customer_number"].as_str().unwrap_or_default();
                 offered.extend(arrived.get(customer).map(|published| (at - published) * 1000.0));
             } else {
-                rooms.insert(body["room_id"].to_string(), at);
-                let digits = delivery.routing_key.as_str().rsplit('-').next().unwrap_or_default();
-                recorded.extend(arrived.get(&format!("+{digits}")).map(|published| (at - published) * 1000.0));
+                let cause = body["cause_id"].as_str().unwrap_or_default();
+                recorded.extend(arrived.get(cause).map(|published| (at - published) * 1000.0));
             }
         }
         anyhow::Ok((recorded, offered))

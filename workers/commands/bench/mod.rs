@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use deadpool_postgres::Pool;
 use serde_json::json;
 use texthub::amqp::connection::Link;
 
@@ -80,28 +81,12 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     }
     let (rate, raw, ratio) = (median(&mut rates), median(&mut raws), median(&mut ratios));
     let per_second = (rate / 10.0).max(1.0);
-    let span = Duration::from_secs(asked.seconds);
-    let contacts = per_second * span.as_secs_f64();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive count")]
-    let agents = (contacts / 12.0).ceil() as usize + 10;
-    let hops = raw::two_hops(&link, &texts, per_second, span).await?;
-    let ground = ground::Ground::prepare(&pool, agents).await?;
-    let found = latency::measure(&link, &ground, &texts, per_second, span).await?;
-    ground.end(&pool).await?;
-    say(&format!("at {per_second:.0} texts/s, every one of a new customer:"));
-    say(&format!("  publish to recorded: p50 {:.1} ms, p99 {:.1} ms", found.recorded.0, found.recorded.1));
-    say(&format!("  publish to offer:    p50 {:.1} ms, p99 {:.1} ms", found.offer.0, found.offer.1));
-    say(&format!(
-        "  two raw hops:        p50 {:.1} ms, p99 {:.1} ms; offer p99 is {:.2} of that",
-        hops.0,
-        hops.1,
-        found.offer.1 / hops.1
-    ));
+    let late = latencies(asked, &link, &pool, &texts, per_second).await?;
     if asked.json {
         let inbound = json!({"rate": rate.round(), "raw": raw.round(), "ratio": hundredths(ratio)});
-        let (recorded_ms, offer_ms, raw_hops_ms) = (pair(found.recorded), pair(found.offer), pair(hops));
-        let report = json!({"inbound": inbound, "recorded_ms": recorded_ms, "offer_ms": offer_ms,
-            "raw_hops_ms": raw_hops_ms, "latency_rate": per_second.round()});
+        let hardest = json!({"recorded_ms": pair(late.hardest.recorded), "offer_ms": pair(late.hardest.offer)});
+        let report = json!({"inbound": inbound, "recorded_ms": pair(late.mixed.recorded), "offer_ms": pair(late.mixed.offer),
+            "raw_hops_ms": pair(late.hops), "latency_rate": per_second.round(), "each_of_a_new_customer": hardest});
         println!("{report:#}");
     }
     if let Some(roles) = roles {
@@ -109,6 +94,48 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     }
     link.close().await;
     Ok(())
+}
+
+/// Milliseconds, each (p50, p99).
+struct Latencies {
+    hops: (f64, f64),
+    mixed: latency::Found,
+    hardest: latency::Found,
+}
+
+/// Two raw hops; the texts of the throughput rounds at a tenth of their rate; then the hardest case, where no text joins
+/// another's conversation.
+async fn latencies(
+    asked: &Asked,
+    link: &Link,
+    pool: &Pool,
+    texts: &[String],
+    per_second: f64,
+) -> anyhow::Result<Latencies> {
+    let span = Duration::from_secs(asked.seconds);
+    let hops = raw::two_hops(link, texts, per_second, span).await?;
+    let say = |line: String| {
+        if !asked.json {
+            println!("{line}");
+        }
+    };
+    say(format!("two raw hops at {per_second:.0} texts/s: p50 {:.1} ms, p99 {:.1} ms", hops.0, hops.1));
+    let of = async |texts_each: usize, what: String| {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive count")]
+        let contacts = (per_second * span.as_secs_f64()) as usize / texts_each;
+        let ground = ground::Ground::prepare(pool, contacts / 12 + 10).await?;
+        let found = latency::measure(link, &ground, texts, per_second, span, texts_each).await?;
+        ground.end(pool).await?;
+        say(what);
+        say(format!("  publish to recorded: p50 {:.1} ms, p99 {:.1} ms", found.recorded.0, found.recorded.1));
+        let (p50, p99) = found.offer;
+        say(format!("  publish to offer:    p50 {p50:.1} ms, p99 {p99:.1} ms, {:.2} of two raw hops", p99 / hops.1));
+        anyhow::Ok(found)
+    };
+    let each = (asked.count / asked.customers.max(1)).max(1);
+    let mixed = of(each, format!("at that rate, {each} texts of each customer, as in the rounds:")).await?;
+    let hardest = of(1, "at that rate, each text of a new customer:".into()).await?;
+    Ok(Latencies { hops, mixed, hardest })
 }
 
 fn pair((p50, p99): (f64, f64)) -> serde_json::Value {
