@@ -144,7 +144,8 @@ async fn claim(
         return Ok(Vec::new());
     }
     let ids: Vec<ContactId> = next.iter().map(|n| n.waiting.id).collect();
-    let (cooling, lapses_at) = tokio::try_join!(waiting::cooling(tx, now, &ids), lapse(tx, tenant, skill, now))?;
+    let (cooling, lapses_at) =
+        tokio::try_join!(biased; waiting::cooling(tx, now, &ids), lapse(tx, tenant, skill, now))?;
     let preferred: Vec<&Slug> = next.iter().filter_map(|n| n.waiting.preferred_agent.as_ref()).collect();
     // those who must not get a contact yet stand in the way of the others: look as much further
     let limit = i64::try_from(next.len() + cooling.len()).unwrap_or(CLAIM);
