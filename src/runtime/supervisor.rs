@@ -44,6 +44,8 @@ pub struct Host {
     pub publisher: Publisher,
     /// Of this build.
     pub link: Arc<Link>,
+    /// P of the installation.
+    pub partitions: u32,
     /// Said when all is to stop.
     pub stop: CancellationToken,
 }
@@ -161,7 +163,8 @@ impl Process {
         // a broker short of memory or disk says so only to who publishes: nothing is taken before it confirms
         publisher.probe().await?;
         let inner = stop.child_token();
-        let host = Host { pool: self.pool.clone(), publisher, link: Arc::clone(&link), stop: inner.clone() };
+        let (pool, partitions) = (self.pool.clone(), self.partitions);
+        let host = Host { pool, publisher, link: Arc::clone(&link), partitions, stop: inner.clone() };
         let mut tasks: JoinSet<Result<(), Lost>> = JoinSet::new();
         for role in &self.roles {
             let queues =
