@@ -73,7 +73,9 @@ pub fn of_publication(now: Timestamp, publication: &Publication) -> Vec<Wire> {
 pub fn of_adapter(now: Timestamp, publication: &Publication, partitions: u32) -> Vec<Wire> {
     let mut wires = of_publication(now, publication);
     if publication.fact == SmsReceived::NAME {
-        wires.iter_mut().for_each(|wire| wire.exchange = topology::inbound(partitions));
+        for wire in &mut wires {
+            wire.exchange = topology::inbound(partitions);
+        }
     }
     wires
 }

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::batch::{BATCH, Handler, InTransaction, Runner};
 use super::caller::Calling;
 use super::clock::Stopwatch;
-use super::gate::Gate;
+use super::gate::{Feed, Gate};
 use super::worker::{Caller, Pass, Worker};
 use super::{db, pass, suspects};
 use crate::amqp::connection::Link;
@@ -76,7 +76,7 @@ impl Role {
         Self::handler(Calling(caller), C::PARTITIONED, None)
     }
 
-    fn handler<H: Handler>(handler: H, is_partitioned: bool, gate: Option<Gate>) -> Self {
+    fn handler<H: Handler>(handler: H, is_partitioned: bool, gate: Option<Gate<Delivery>>) -> Self {
         let handler = Arc::new(handler);
         let start: Start =
             Arc::new(move |host, queue| Box::pin(consume(host, Arc::clone(&handler), gate.clone(), queue)));
@@ -196,7 +196,12 @@ impl Process {
 /// The consumer of one queue. What a process that ended gave back comes first and in its order, as long as the next one
 /// takes no fewer than it did: every consumer asks for the same number, and hands back by closing its AMQP channel
 /// (cancelled first, it would let the next consumer begin before its own messages are back).
-async fn consume<H: Handler>(host: Host, handler: Arc<H>, gate: Option<Gate>, queue: String) -> Result<(), Lost> {
+async fn consume<H: Handler>(
+    host: Host,
+    handler: Arc<H>,
+    gate: Option<Gate<Delivery>>,
+    queue: String,
+) -> Result<(), Lost> {
     let runner = Runner::new(host.pool.clone(), host.publisher.clone(), handler);
     let channel = host.link.consuming().await?;
     patiently("qos", channel.basic_qos(PREFETCH, BasicQosOptions::default())).await?;
@@ -219,12 +224,12 @@ async fn consume<H: Handler>(host: Host, handler: Arc<H>, gate: Option<Gate>, qu
 async fn drain<H: Handler>(
     host: &Host,
     runner: &Runner<H>,
-    gate: Option<&Gate>,
+    gate: Option<&Gate<Delivery>>,
     channel: &Channel,
     consumer: Consumer,
 ) -> Result<(), Lost> {
     let mut blocked = host.link.blocked();
-    let mut feed = Feed { consumer, kept: VecDeque::new(), is_full: false };
+    let mut feed = Deliveries { consumer, kept: VecDeque::new(), is_full: false, last: 0, before: 0 };
     loop {
         let batch = tokio::select! {
             biased;
@@ -242,15 +247,14 @@ async fn drain<H: Handler>(
         // what comes while a batch waits may go with it where it is the only one
         feed.is_full = runs.len() > 1;
         for run in runs {
-            let last = match gate {
-                Some(gate) if !run.iter().any(suspects::is_one) => gate.handle(runner, run, &mut feed).await?,
-                _ => {
-                    let last = run.last().map_or(0, |d| d.delivery_tag);
-                    runner.handle(run).await?;
-                    last
+            feed.last = run.last().map_or(0, |d| d.delivery_tag);
+            match gate {
+                Some(gate) if !run.iter().any(suspects::is_one) => {
+                    gate.handle(run, &mut feed, |batch| runner.handle(batch)).await?;
                 }
-            };
-            patiently("ack", channel.basic_ack(last, BasicAckOptions { multiple: true })).await?;
+                _ => runner.handle(run).await?,
+            }
+            patiently("ack", channel.basic_ack(feed.last, BasicAckOptions { multiple: true })).await?;
         }
     }
 }
@@ -271,13 +275,18 @@ fn runs(batch: Vec<Delivery>) -> Vec<Vec<Delivery>> {
 }
 
 /// The deliveries of one queue, in their order.
-pub(super) struct Feed {
+struct Deliveries {
     consumer: Consumer,
+    /// Taken, and not handled yet.
     kept: VecDeque<Delivery>,
+    /// Nothing more goes with the batch under way.
     is_full: bool,
+    /// The tag of the last that does, and of the one before it.
+    last: u64,
+    before: u64,
 }
 
-impl Feed {
+impl Deliveries {
     /// What is there, at least one message and at most a batch: no lingering.
     async fn take(&mut self) -> Result<Vec<Delivery>, Lost> {
         let ended = || Lost("the stream of deliveries ended".into());
@@ -294,17 +303,23 @@ impl Feed {
         }
         Ok(batch)
     }
+}
 
-    /// The next one that may go with a batch that waits; none any more after a suspect, or the end of the stream (which
-    /// the next `take` will find).
-    pub(super) async fn more(&mut self) -> Option<Delivery> {
+impl Feed<Delivery> for Deliveries {
+    /// None any more after a suspect, or the end of the stream (which the next `take` will find).
+    async fn more(&mut self) -> Option<Delivery> {
         if self.is_full {
             return None;
         }
         match self.consumer.next().await {
-            Some(Ok(delivery)) if !suspects::is_one(&delivery) => Some(delivery),
+            Some(Ok(delivery)) if !suspects::is_one(&delivery) => {
+                self.before = self.last;
+                self.last = delivery.delivery_tag;
+                Some(delivery)
+            }
             Some(Ok(suspect)) => {
-                self.keep(suspect);
+                self.kept.push_back(suspect);
+                self.is_full = true;
                 None
             }
             _ => {
@@ -314,8 +329,8 @@ impl Feed {
         }
     }
 
-    /// Keeps one that came too late for the batch that waited: it begins the next.
-    pub(super) fn keep(&mut self, delivery: Delivery) {
+    fn keep(&mut self, delivery: Delivery) {
+        self.last = self.before;
         self.kept.push_back(delivery);
         self.is_full = true;
     }

@@ -116,6 +116,17 @@ async fn an_id_used_for_other_content_is_set_aside() {
 }
 
 #[tokio::test]
+async fn what_is_set_aside_for_its_id_leaves_the_carriers_id_free() {
+    let ran = run(100, den, &[from_carrier(1, "one")]).await;
+    let pool = &ran.database.pool;
+    let reused = handle(&ReceiveSms, pool, at(110), &[from_carrier(1, "two")]).await;
+    assert_eq!(names(&reused[0]), ["id_reused"]);
+    let own = handle(&ReceiveSms, pool, at(120), &[from_carrier(2, "two"), from_carrier(3, "one")]).await;
+    assert_eq!(names(&own[0]), ["entry.appended"], "nobody heard this text before");
+    assert_eq!(own[1], Outcome::Done(said(&ran.outcomes[0]).clone()), "this one was");
+}
+
+#[tokio::test]
 async fn a_nul_is_kept_as_the_replacement_character_and_flagged() {
     let ran = run(100, den, &[text(1, &customer(1), MAIN, "a\0b", at(100))]).await;
     let entries = lines(&ran.database.pool, "select text, flags from entries").await;
