@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use deadpool_postgres::Transaction;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use texthub::facts::due::SkillDue;
 use texthub::facts::envelope::{Message, Publication};
 use texthub::facts::heard::AgentState;
@@ -16,12 +16,16 @@ use texthub::heard;
 use texthub::hub::offer::{self, Offer};
 use texthub::hub::slot::{self, Asks, Reservation};
 use texthub::hub::sql;
-use texthub::routing::waiting::Next;
+use texthub::routing::choose::Pair;
+use texthub::routing::skill::Skill;
+use texthub::routing::waiting::{Next, WORST};
 use texthub::routing::{candidates, choose, waiting};
 use texthub::runtime::worker::{Context, Outcome, Worker};
 
-/// Most pairs of one claim; a skill is asked again until one side is empty.
-const CLAIM: i64 = 128;
+/// Waiting contacts of the first claim; what is asked for by many messages looks at as many at once.
+const FEW: i64 = 8;
+/// Most waiting contacts of one claim.
+const MOST: i64 = 1024;
 
 heard! {
     /// What may let a contact and an agent meet.
@@ -50,18 +54,21 @@ impl Worker for RouteContact {
         let mut said = said_before(tx, batch).await?;
         let repeats: HashSet<FactId> = said.keys().copied().collect();
         let mut ordinals: HashMap<FactId, i32> = HashMap::new();
+        let few = i64::try_from(batch.len()).unwrap_or(MOST).clamp(FEW, MOST);
         for (skill, cause) in asked_skills(tx, batch, &repeats).await? {
+            let mut limit = few;
             loop {
                 let ordinal = ordinals.entry(cause).or_default();
-                let offers = claim(tx, ctx.now, &skill, cause, *ordinal).await?;
-                *ordinal += i32::try_from(offers.len()).unwrap_or(i32::MAX);
-                let is_done = offers.len() < usize::try_from(CLAIM).unwrap_or(usize::MAX);
-                said.entry(cause).or_default().extend(offers.into_iter().flat_map(|(offer, trace)| {
+                let claimed = claim(tx, ctx.now, &skill, cause, *ordinal, limit).await?;
+                *ordinal += i32::try_from(claimed.offers.len()).unwrap_or(i32::MAX);
+                said.entry(cause).or_default().extend(claimed.offers.into_iter().flat_map(|(offer, trace)| {
                     offer::say_made(&offer).into_iter().map(move |p| p.traced(trace.as_deref()))
                 }));
-                if is_done {
+                if claimed.is_all || limit >= MOST && claimed.are_passed_over {
                     break;
                 }
+                // who may not meet yet stands in the way of others: look further
+                limit = if claimed.are_passed_over { MOST.min(limit * 4) } else { limit };
             }
         }
         answer_asks(tx, batch).await?;
@@ -131,73 +138,112 @@ async fn asked_skills(
     Ok(asked.into_iter().collect())
 }
 
+/// What one claim did.
+#[derive(Default)]
+struct Claimed {
+    /// Offers, each with its room's trace.
+    offers: Vec<(Offer, Option<String>)>,
+    /// There is nobody left on one of the two sides.
+    is_all: bool,
+    /// Some of those looked at met nobody.
+    are_passed_over: bool,
+}
+
 /// One claim: waiting contacts and ready agents locked, paired by the pure choice, slots reserved, offers made.
 async fn claim(
     tx: &Transaction<'_>,
     now: Timestamp,
-    (tenant, skill): &(Slug, Slug),
+    skill: &(Slug, Slug),
     cause: FactId,
     ordinal: i32,
-) -> Result<Vec<(Offer, Option<String>)>, Failure> {
-    let (next, lapses_at) =
-        tokio::try_join!(biased; waiting::next(tx, now, tenant, skill, CLAIM), lapse(tx, tenant, skill, now))?;
-    if next.is_empty() {
-        return Ok(Vec::new());
+    limit: i64,
+) -> Result<Claimed, Failure> {
+    let (tenant, slug) = skill;
+    let (mut next, set) =
+        tokio::try_join!(biased; waiting::next(tx, now, (tenant, slug), limit), Skill::of(tx, tenant, slug))?;
+    let Some(set) = set.filter(|_| !next.is_empty()) else {
+        return Ok(Claimed { is_all: true, ..Claimed::default() });
+    };
+    for contact in &mut next {
+        contact.waiting.worst = set.worst(now, contact.queued_at);
     }
     let cooling: HashSet<(ContactId, Slug)> =
         next.iter().flat_map(|n| n.cooling.iter().map(|agent| (n.waiting.id, agent.clone()))).collect();
     let preferred: Vec<&Slug> = next.iter().filter_map(|n| n.waiting.preferred_agent.as_ref()).collect();
+    let worst = next.iter().map(|n| n.waiting.worst).max().unwrap_or(WORST);
     // those who must not get a contact yet stand in the way of the others: look as much further
-    let limit = i64::try_from(next.len() + cooling.len()).unwrap_or(CLAIM);
-    let ready = candidates::of_skill(tx, tenant, skill, limit, &preferred).await?;
+    let most = i64::try_from(next.len() + cooling.len()).unwrap_or(MOST);
+    let ready = candidates::of_skill(tx, tenant, slug, most, worst, &preferred).await?;
     let in_queue: Vec<choose::Waiting> = next.iter().map(|n| n.waiting.clone()).collect();
-    let pairs = choose::choose(&in_queue, &ready, &cooling);
-    if pairs.is_empty() {
-        return Ok(Vec::new());
+    let pairs = choose::choose(set.choice, &in_queue, &ready, &cooling);
+    let is_queue_seen = i64::try_from(next.len()).unwrap_or(MOST) < limit;
+    let are_agents_seen = i64::try_from(ready.len()).unwrap_or(MOST) < most;
+    let free: i32 = ready.iter().map(|candidate| candidate.free).sum();
+    let is_full = are_agents_seen && usize::try_from(free).unwrap_or(0) <= pairs.len();
+    let are_passed_over = pairs.len() < next.len();
+    let offers = offers(now, skill, &set, cause, ordinal, &next, &pairs);
+    reserve(tx, now, tenant, &offers).await?;
+    let is_all = is_full || is_queue_seen && (are_agents_seen || !are_passed_over);
+    Ok(Claimed { offers, is_all, are_passed_over })
+}
+
+/// Offers of the pairs, with the traces of their rooms.
+fn offers(
+    now: Timestamp,
+    (_, skill): &(Slug, Slug),
+    set: &Skill,
+    cause: FactId,
+    ordinal: i32,
+    next: &[Next],
+    pairs: &[Pair],
+) -> Vec<(Offer, Option<String>)> {
+    let by_id: HashMap<ContactId, &Next> = next.iter().map(|n| (n.waiting.id, n)).collect();
+    let made = pairs.iter().enumerate().filter_map(|(nth, pair)| {
+        let contact = by_id.get(&pair.contact)?;
+        let ordinal = ordinal + i32::try_from(nth).ok()?;
+        let offer = Offer {
+            id: OfferId(cause.row(&format!("offer {skill}"), ordinal.unsigned_abs())),
+            contact_id: pair.contact,
+            room_id: contact.room_id,
+            agent: pair.agent.clone(),
+            skill: skill.clone(),
+            ends: contact.ends.clone(),
+            queued_at: contact.queued_at,
+            made_at: now,
+            lapses_at: set.lapses_at(now),
+            caused_by: cause,
+            ordinal,
+            why: Some(pair.why.as_str().to_owned()),
+            accepts_by_itself: set.accepts_by_itself,
+        };
+        Some((offer, contact.traceparent.clone()))
+    });
+    made.collect()
+}
+
+/// Takes the slots and writes the offers, in one round trip.
+async fn reserve(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    tenant: &Slug,
+    offers: &[(Offer, Option<String>)],
+) -> Result<(), Failure> {
+    if offers.is_empty() {
+        return Ok(());
     }
     let mut wanted: BTreeMap<&Slug, i32> = BTreeMap::new();
-    for pair in &pairs {
-        *wanted.entry(&pair.agent).or_default() += 1;
+    for (offer, _) in offers {
+        *wanted.entry(&offer.agent).or_default() += 1;
     }
     let wanted: Vec<(Slug, Slug, i32)> =
         wanted.into_iter().map(|(agent, n)| (tenant.clone(), agent.clone(), n)).collect();
-    let by_id: HashMap<ContactId, &Next> = next.iter().map(|n| (n.waiting.id, n)).collect();
-    let offers: Vec<(Offer, Option<String>)> = pairs
-        .iter()
-        .enumerate()
-        .filter_map(|(nth, pair)| {
-            let contact = by_id.get(&pair.contact)?;
-            let ordinal = ordinal + i32::try_from(nth).ok()?;
-            let offer = Offer {
-                id: OfferId(cause.row(&format!("offer {skill}"), ordinal.unsigned_abs())),
-                contact_id: pair.contact,
-                room_id: contact.room_id,
-                agent: pair.agent.clone(),
-                skill: skill.clone(),
-                ends: contact.ends.clone(),
-                queued_at: contact.queued_at,
-                made_at: now,
-                lapses_at,
-                caused_by: cause,
-                ordinal,
-            };
-            Some((offer, contact.traceparent.clone()))
-        })
-        .collect();
     let made: Vec<Offer> = offers.iter().map(|(offer, _)| offer.clone()).collect();
     let (reserved, ()) =
         tokio::try_join!(biased; slot::reserve(tx, now, Asks::Available, &wanted), offer::make(tx, &made))?;
     if reserved.iter().any(|answer| *answer != Reservation::Reserved) {
         return Err(Failure::Retry("a locked candidate had no slot".into()));
     }
-    Ok(offers)
-}
-
-async fn lapse(tx: &Transaction<'_>, tenant: &Slug, skill: &Slug, now: Timestamp) -> Result<Timestamp, Failure> {
-    let row =
-        sql::row(tx, "select offer_timeout_s from skills where tenant = $1 and id = $2", &[tenant, skill]).await?;
-    let seconds = row.map_or(30, |row| row.get::<_, i32>(0));
-    Ok(now.checked_add(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(now))
+    Ok(())
 }
 
 /// Lets the pass ask for these skills again.
@@ -225,5 +271,7 @@ async fn answer_asks(tx: &Transaction<'_>, batch: &[Message<Matchable>]) -> Resu
     Ok(())
 }
 
+#[cfg(test)]
+mod order;
 #[cfg(test)]
 mod tests;

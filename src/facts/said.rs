@@ -156,6 +156,8 @@ super::facts! {
         queued_at: Timestamp,
         /// When it lapses.
         lapses_at: Timestamp,
+        /// Why this agent: preferred, best_proficiency, longest_idle, least_busy.
+        #[serde(default, skip_serializing_if = "Option::is_none")] why: Option<String>,
     }
     /// An offer is over.
     OfferSettled = "offer.settled" to Both {

@@ -10,7 +10,8 @@ use tokio_postgres::Row;
 use super::room::Ends;
 use super::{slot, sql};
 use crate::facts::due::OfferDue;
-use crate::facts::envelope::{Fact, Publication};
+use crate::facts::envelope::{Fact, Publication, To};
+use crate::facts::heard::{self, Answer, OfferAnswered};
 use crate::facts::ids::{ContactId, FactId, OfferId, RoomId, Slug};
 use crate::facts::said::{OfferMade, OfferOutcome, OfferSettled};
 use crate::failure::Failure;
@@ -40,6 +41,10 @@ pub struct Offer {
     pub caused_by: FactId,
     /// See `caused_by`.
     pub ordinal: i32,
+    /// Why this agent.
+    pub why: Option<String>,
+    /// It is accepted as it is made.
+    pub accepts_by_itself: bool,
 }
 
 /// Makes offers for queued, locked contacts whose agents' slots are reserved.
@@ -56,18 +61,21 @@ pub async fn make(tx: &Transaction<'_>, offers: &[Offer]) -> Result<(), Failure>
     let lapses: Vec<Timestamp> = offers.iter().map(|o| o.lapses_at).collect();
     let causes: Vec<FactId> = offers.iter().map(|o| o.caused_by).collect();
     let ordinals: Vec<i32> = offers.iter().map(|o| o.ordinal).collect();
+    let whys: Vec<Option<&str>> = offers.iter().map(|o| o.why.as_deref()).collect();
+    let accepted: Vec<bool> = offers.iter().map(|o| o.accepts_by_itself).collect();
     let offered = sql::touch(
         tx,
         "with made as (
-           insert into offers (id, tenant, contact_id, room_id, agent, state, made_at, lapses_at, caused_by, ordinal)
-           select id, tenant, contact, room, agent, 'pending', made_at, lapses_at, cause, ordinal
+           insert into offers (id, tenant, contact_id, room_id, agent, state, made_at, lapses_at, caused_by, ordinal,
+                               why, accepts_by_itself)
+           select id, tenant, contact, room, agent, 'pending', made_at, lapses_at, cause, ordinal, why, by_itself
            from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[],
-                       $7::timestamptz[], $8::uuid[], $9::int[])
-             as o (id, tenant, contact, room, agent, made_at, lapses_at, cause, ordinal)
+                       $7::timestamptz[], $8::uuid[], $9::int[], $10::text[], $11::bool[])
+             as o (id, tenant, contact, room, agent, made_at, lapses_at, cause, ordinal, why, by_itself)
            returning contact_id, agent)
          update contacts c set state = 'offered', agent = made.agent
          from made where c.id = made.contact_id and c.state = 'queued'",
-        &[&ids, &tenants, &contacts, &rooms, &agents, &made, &lapses, &causes, &ordinals],
+        &[&ids, &tenants, &contacts, &rooms, &agents, &made, &lapses, &causes, &ordinals, &whys, &accepted],
     )
     .await?;
     if offered == offers.len() as u64 {
@@ -83,13 +91,13 @@ pub async fn of_causes(tx: &Transaction<'_>, causes: &[FactId]) -> Result<Vec<(O
         tx,
         "select o.id, o.contact_id, o.room_id, o.agent, c.skill, r.tenant, r.channel, r.our_number, r.our_country,
                 r.customer_number, c.queued_at, o.made_at, o.lapses_at, o.caused_by, o.ordinal,
-                r.traceparent
+                o.why, o.accepts_by_itself, r.traceparent
          from offers o join contacts c on c.id = o.contact_id join rooms r on r.id = o.room_id
          where o.caused_by = any($1) order by o.caused_by, o.ordinal",
         &[&causes],
     )
     .await?;
-    Ok(rows.iter().map(|row| (from_row(row), row.get(15))).collect())
+    Ok(rows.iter().map(|row| (from_row(row), row.get(17))).collect())
 }
 
 fn from_row(row: &Row) -> Offer {
@@ -105,10 +113,12 @@ fn from_row(row: &Row) -> Offer {
         lapses_at: row.get(12),
         caused_by: row.get(13),
         ordinal: row.get(14),
+        why: row.get(15),
+        accepts_by_itself: row.get(16),
     }
 }
 
-/// The offer itself, and its timer.
+/// The offer itself, and its timer; where the skill accepts by itself, the accept.
 #[must_use]
 pub fn say_made(offer: &Offer) -> Vec<Publication> {
     let nth = offer.ordinal.unsigned_abs();
@@ -128,6 +138,7 @@ pub fn say_made(offer: &Offer) -> Vec<Publication> {
         customer_number: offer.ends.customer_number.clone(),
         queued_at: offer.queued_at,
         lapses_at: offer.lapses_at,
+        why: offer.why.clone(),
     };
     let due = OfferDue {
         id: offer.caused_by.derive(OfferDue::NAME, nth),
@@ -137,7 +148,21 @@ pub fn say_made(offer: &Offer) -> Vec<Publication> {
         offer_id: offer.id,
         due_at: offer.lapses_at,
     };
-    vec![Publication::of(&made, tenant.as_str()), Publication::of(&due, tenant.as_str()).at(offer.lapses_at)]
+    let mut said =
+        vec![Publication::of(&made, tenant.as_str()), Publication::of(&due, tenant.as_str()).at(offer.lapses_at)];
+    if offer.accepts_by_itself {
+        let answered = OfferAnswered {
+            id: offer.caused_by.derive(<OfferAnswered as heard::Hearable>::NAME, nth),
+            tenant: tenant.clone(),
+            agent: offer.agent.clone(),
+            offer_id: offer.id,
+            answer: Answer::Accept,
+            reason: None,
+        };
+        let accept = Publication::to_the_hub(&answered, tenant.as_str());
+        said.push(Publication { to: To::Work, cause: offer.caused_by, ..accept });
+    }
+    said
 }
 
 /// A pending offer that is to be settled, under the lock of its contact.

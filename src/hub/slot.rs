@@ -146,20 +146,24 @@ const RELEASE: &str = "update agents a set slots_used = a.slots_used - f.n
 const REFRESH: &str =
     "with asked as (select distinct tenant, agent from unnest($1::text[], $2::text[]) as q (tenant, agent)),
      want as (
-       select s.tenant, s.skill, s.agent, s.proficiency, a.idle_since
+       select s.tenant, s.skill, s.agent, s.proficiency, a.idle_since,
+              case k.agent_choice when 'best_proficiency' then s.proficiency when 'least_busy' then a.slots_used else 0 end
+                as rank
        from asked q
        join agents a on a.tenant = q.tenant and a.id = q.agent
        join agent_skills s on s.tenant = q.tenant and s.agent = q.agent
+       join skills k on k.tenant = s.tenant and k.id = s.skill
        where a.state = 'available' and a.ended_at is null and a.slots_used < a.slot_limit),
      gone as (
        delete from ready_agents r using asked q
        where r.tenant = q.tenant and r.agent = q.agent
          and not exists (select 1 from want w where w.tenant = r.tenant and w.agent = r.agent and w.skill = r.skill))
-     insert into ready_agents as r (tenant, skill, agent, proficiency, idle_since)
-     select tenant, skill, agent, proficiency, idle_since from want
+     insert into ready_agents as r (tenant, skill, agent, proficiency, idle_since, rank)
+     select tenant, skill, agent, proficiency, idle_since, rank from want
      on conflict (tenant, agent, skill) do update
-       set proficiency = excluded.proficiency, idle_since = excluded.idle_since
-       where (r.proficiency, r.idle_since) is distinct from (excluded.proficiency, excluded.idle_since)";
+       set proficiency = excluded.proficiency, idle_since = excluded.idle_since, rank = excluded.rank
+       where (r.proficiency, r.idle_since, r.rank)
+         is distinct from (excluded.proficiency, excluded.idle_since, excluded.rank)";
 
 /// Makes `ready_agents` right for agents of one tenant whose lock is held: after a change of slots, state, skills or limit.
 pub async fn refresh_ready(tx: &Transaction<'_>, tenant: &Slug, agents: &[Slug]) -> Result<(), Failure> {

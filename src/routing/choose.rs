@@ -1,6 +1,6 @@
-//! The choice itself, pure: waiting contacts in their order meet ready agents by proficiency, then longest idle. A
-//! preferred agent with a free slot comes first; an agent in a contact's cool-down does not get it. Never more contacts
-//! to an agent than free slots.
+//! The choice itself, pure: waiting contacts in their order meet ready agents as their skill chooses (by proficiency, idle
+//! time or load). A preferred agent with a free slot comes first; an agent in a contact's cool-down, or of a proficiency
+//! that the contact has not waited long enough for, does not get it. Never more contacts to an agent than free slots.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -15,6 +15,42 @@ pub struct Waiting {
     pub id: ContactId,
     /// Who should have it, if free.
     pub preferred_agent: Option<Slug>,
+    /// The worst proficiency that may have it now.
+    pub worst: i32,
+}
+
+/// How a skill chooses among its ready agents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// Best proficiency, then longest idle.
+    #[default]
+    BestProficiency,
+    /// Longest idle.
+    LongestIdle,
+    /// Fewest slots in use, then longest idle.
+    LeastBusy,
+}
+
+impl Choice {
+    /// From the word of the tenant file.
+    #[must_use]
+    pub fn of(word: &str) -> Self {
+        match word {
+            "longest_idle" => Self::LongestIdle,
+            "least_busy" => Self::LeastBusy,
+            _ => Self::BestProficiency,
+        }
+    }
+
+    /// An agent's place before idle time counts.
+    #[must_use]
+    pub fn rank(self, proficiency: i32, slots_used: i32) -> i32 {
+        match self {
+            Self::BestProficiency => proficiency,
+            Self::LongestIdle => 0,
+            Self::LeastBusy => slots_used,
+        }
+    }
 }
 
 /// An agent who is ready for the skill.
@@ -24,6 +60,8 @@ pub struct Candidate {
     pub agent: Slug,
     /// 1 best … 20.
     pub proficiency: i32,
+    /// The place before idle time counts: see [`Choice::rank`].
+    pub rank: i32,
     /// Since when without a new contact.
     pub idle_since: Timestamp,
     /// Free slots.
@@ -37,6 +75,23 @@ pub enum Why {
     Preferred,
     /// Best proficiency, then longest idle.
     BestThenLongestIdle,
+    /// Longest idle.
+    LongestIdle,
+    /// Fewest slots in use, then longest idle.
+    LeastBusy,
+}
+
+impl Why {
+    /// As it is recorded and shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Preferred => "preferred",
+            Self::BestThenLongestIdle => "best_proficiency",
+            Self::LongestIdle => "longest_idle",
+            Self::LeastBusy => "least_busy",
+        }
+    }
 }
 
 /// A contact and its agent.
@@ -50,43 +105,65 @@ pub struct Pair {
     pub why: Why,
 }
 
+/// A ready agent's place: rank, rounds already given here, idle since, name.
+type Place<'a> = (i32, i32, Timestamp, &'a Slug);
+
 /// Pairs contacts with agents. `cooling` holds (contact, agent) pairs that must wait.
 #[must_use]
-pub fn choose(waiting: &[Waiting], candidates: &[Candidate], cooling: &HashSet<(ContactId, Slug)>) -> Vec<Pair> {
-    // rank: proficiency, rounds already given here, idle since, name
-    let mut order: BTreeSet<(i32, i32, Timestamp, &Slug)> = BTreeSet::new();
+pub fn choose(
+    choice: Choice,
+    waiting: &[Waiting],
+    candidates: &[Candidate],
+    cooling: &HashSet<(ContactId, Slug)>,
+) -> Vec<Pair> {
+    let place = |candidate: &'_ Candidate, given: i32| match choice {
+        Choice::LeastBusy => (candidate.rank + given, 0, candidate.idle_since),
+        Choice::BestProficiency | Choice::LongestIdle => (candidate.rank, given, candidate.idle_since),
+    };
+    let mut order: BTreeSet<Place<'_>> = BTreeSet::new();
     let mut state: HashMap<&Slug, (&Candidate, i32)> = HashMap::new();
     for candidate in candidates.iter().filter(|c| c.free > 0) {
-        order.insert((candidate.proficiency, 0, candidate.idle_since, &candidate.agent));
+        let (rank, given, idle_since) = place(candidate, 0);
+        order.insert((rank, given, idle_since, &candidate.agent));
         state.insert(&candidate.agent, (candidate, 0));
     }
+    let by_choice = match choice {
+        Choice::BestProficiency => Why::BestThenLongestIdle,
+        Choice::LongestIdle => Why::LongestIdle,
+        Choice::LeastBusy => Why::LeastBusy,
+    };
     let mut pairs = Vec::new();
     for contact in waiting {
-        let is_cooling = |agent: &Slug| !cooling.is_empty() && cooling.contains(&(contact.id, agent.clone()));
+        if order.is_empty() {
+            break;
+        }
+        let may_have = |agent: &Slug| {
+            let is_cooling = !cooling.is_empty() && cooling.contains(&(contact.id, agent.clone()));
+            !is_cooling && state.get(agent).is_some_and(|(candidate, _)| candidate.proficiency <= contact.worst)
+        };
         let preferred = contact
             .preferred_agent
             .as_ref()
             .and_then(|agent| state.get(agent))
-            .filter(|(candidate, given)| *given < candidate.free && !is_cooling(&candidate.agent))
-            .map(|(candidate, given)| (candidate.proficiency, *given, candidate.idle_since, &candidate.agent));
-        let best = order.iter().find(|rank| !is_cooling(rank.3)).copied();
-        let (Some(rank), why) =
-            (preferred.or(best), if preferred.is_some() { Why::Preferred } else { Why::BestThenLongestIdle })
+            .filter(|(candidate, given)| *given < candidate.free && may_have(&candidate.agent))
+            .map(|(candidate, given)| {
+                let (rank, given, idle_since) = place(candidate, *given);
+                (rank, given, idle_since, &candidate.agent)
+            });
+        let best = order.iter().find(|place| may_have(place.3)).copied();
+        let (Some(found), why) = (preferred.or(best), if preferred.is_some() { Why::Preferred } else { by_choice })
         else {
             continue;
         };
-        let agent = rank.3;
-        order.remove(&rank);
-        if let Some((candidate, given)) = state.get_mut(agent) {
+        order.remove(&found);
+        if let Some((candidate, given)) = state.get_mut(found.3) {
             *given += 1;
             if *given < candidate.free {
-                order.insert((candidate.proficiency, *given, candidate.idle_since, agent));
+                let (rank, given, idle_since) = place(candidate, *given);
+                order.insert((rank, given, idle_since, found.3));
             }
         }
-        pairs.push(Pair { contact: contact.id, agent: agent.clone(), why });
-        if order.is_empty() {
-            break;
-        }
+        pairs.push(Pair { contact: contact.id, agent: found.3.clone(), why });
     }
     pairs
 }
@@ -106,41 +183,74 @@ mod tests {
     }
 
     fn waiting(n: u128) -> Waiting {
-        Waiting { id: contact(n), preferred_agent: None }
+        Waiting { id: contact(n), preferred_agent: None, worst: 20 }
     }
 
     fn candidate(n: usize, proficiency: i32, idle_s: i64, free: i32) -> Candidate {
-        Candidate { agent: slug(n), proficiency, idle_since: Timestamp::from_second(1_000_000 - idle_s).unwrap(), free }
+        let idle_since = Timestamp::from_second(1_000_000 - idle_s).unwrap();
+        Candidate { agent: slug(n), proficiency, rank: proficiency, idle_since, free }
     }
 
     #[test]
     fn best_proficiency_wins_then_longest_idle() {
         let candidates = [candidate(1, 2, 900, 5), candidate(2, 1, 10, 1), candidate(3, 1, 20, 1)];
-        let pairs = choose(&[waiting(1), waiting(2), waiting(3)], &candidates, &HashSet::new());
+        let pairs =
+            choose(Choice::BestProficiency, &[waiting(1), waiting(2), waiting(3)], &candidates, &HashSet::new());
         assert_eq!(pairs.iter().map(|p| p.agent.clone()).collect::<Vec<_>>(), [slug(3), slug(2), slug(1)]);
     }
 
     #[test]
     fn agents_of_one_proficiency_take_turns() {
         let candidates = [candidate(1, 1, 900, 3), candidate(2, 1, 10, 3)];
-        let pairs = choose(&[waiting(1), waiting(2), waiting(3), waiting(4)], &candidates, &HashSet::new());
+        let pairs = choose(
+            Choice::BestProficiency,
+            &[waiting(1), waiting(2), waiting(3), waiting(4)],
+            &candidates,
+            &HashSet::new(),
+        );
         assert_eq!(pairs.iter().map(|p| p.agent.clone()).collect::<Vec<_>>(), [slug(1), slug(2), slug(1), slug(2)]);
     }
 
     #[test]
     fn a_preferred_agent_with_a_free_slot_comes_first_and_a_cooling_one_is_passed_over() {
         let candidates = [candidate(1, 1, 900, 1), candidate(2, 9, 10, 1)];
-        let preferring = Waiting { id: contact(1), preferred_agent: Some(slug(2)) };
-        let pairs = choose(std::slice::from_ref(&preferring), &candidates, &HashSet::new());
+        let preferring = Waiting { id: contact(1), preferred_agent: Some(slug(2)), worst: 20 };
+        let pairs = choose(Choice::BestProficiency, std::slice::from_ref(&preferring), &candidates, &HashSet::new());
         assert_eq!((&pairs[0].agent, pairs[0].why), (&slug(2), Why::Preferred));
         let cooling = HashSet::from([(contact(1), slug(2))]);
-        assert_eq!(choose(&[preferring], &candidates, &cooling)[0].agent, slug(1));
+        assert_eq!(choose(Choice::BestProficiency, &[preferring], &candidates, &cooling)[0].agent, slug(1));
     }
 
     #[test]
     fn a_contact_that_only_cooling_agents_could_take_does_not_block_the_next() {
         let cooling = HashSet::from([(contact(1), slug(1))]);
-        let pairs = choose(&[waiting(1), waiting(2)], &[candidate(1, 1, 1, 1)], &cooling);
+        let pairs = choose(Choice::BestProficiency, &[waiting(1), waiting(2)], &[candidate(1, 1, 1, 1)], &cooling);
+        assert_eq!(pairs.iter().map(|p| p.contact).collect::<Vec<_>>(), [contact(2)]);
+    }
+
+    #[test]
+    fn the_longest_idle_wins_whatever_the_proficiency() {
+        let idle = |n, proficiency, idle_s| Candidate { rank: 0, ..candidate(n, proficiency, idle_s, 2) };
+        let candidates = [idle(1, 1, 10), idle(2, 9, 900)];
+        let pairs = choose(Choice::LongestIdle, &[waiting(1), waiting(2), waiting(3)], &candidates, &HashSet::new());
+        assert_eq!(pairs.iter().map(|p| p.agent.clone()).collect::<Vec<_>>(), [slug(2), slug(1), slug(2)]);
+        assert_eq!(pairs[0].why, Why::LongestIdle);
+    }
+
+    #[test]
+    fn the_least_busy_wins_and_is_busier_with_each_contact() {
+        let busy = |n, used, idle_s| Candidate { rank: used, ..candidate(n, 1, idle_s, 5) };
+        let candidates = [busy(1, 2, 900), busy(2, 0, 10)];
+        let four = [waiting(1), waiting(2), waiting(3), waiting(4)];
+        let pairs = choose(Choice::LeastBusy, &four, &candidates, &HashSet::new());
+        assert_eq!(pairs.iter().map(|p| p.agent.clone()).collect::<Vec<_>>(), [slug(2), slug(2), slug(1), slug(2)]);
+    }
+
+    #[test]
+    fn a_contact_waits_for_the_proficiency_that_it_may_have_and_holds_nobody_up() {
+        let candidates = [candidate(1, 9, 900, 2)];
+        let strict = Waiting { worst: 3, ..waiting(1) };
+        let pairs = choose(Choice::BestProficiency, &[strict, waiting(2)], &candidates, &HashSet::new());
         assert_eq!(pairs.iter().map(|p| p.contact).collect::<Vec<_>>(), [contact(2)]);
     }
 
@@ -151,7 +261,7 @@ mod tests {
         ) {
             let candidates: Vec<_> = free.iter().enumerate().map(|(n, (p, idle, free))| candidate(n, *p, *idle, *free)).collect();
             let waiting: Vec<_> = (0..contacts).map(waiting).collect();
-            let pairs = choose(&waiting, &candidates, &HashSet::new());
+            let pairs = choose(Choice::BestProficiency, &waiting, &candidates, &HashSet::new());
             for candidate in &candidates {
                 let given = pairs.iter().filter(|p| p.agent == candidate.agent).count();
                 prop_assert!(given <= usize::try_from(candidate.free).unwrap());

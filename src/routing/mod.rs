@@ -2,4 +2,5 @@
 
 pub mod candidates;
 pub mod choose;
+pub mod skill;
 pub mod waiting;

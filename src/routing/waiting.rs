@@ -12,6 +12,9 @@ use crate::hub::sql;
 /// Seconds in which a contact is not offered again to an agent who refused or missed it.
 pub const COOL_DOWN_S: i64 = 30;
 
+/// The worst proficiency there is.
+pub const WORST: i32 = 20;
+
 /// A locked waiting contact with what an offer tells of it.
 #[derive(Clone, Debug)]
 pub struct Next {
@@ -29,32 +32,52 @@ pub struct Next {
     pub cooling: Vec<Slug>,
 }
 
-/// Locks the first `limit` waiting contacts of a skill; those that somebody else is moving are passed over.
+/// Locks the first `limit` waiting contacts of a skill, in the order of the queue; those that somebody else is moving are
+/// passed over. A contact's priority grows with its wait at one pace for the whole skill, so within one initial priority
+/// the order of queueing stands: the first of each are looked at, whatever the length of the queue.
 pub async fn next(
     tx: &Transaction<'_>,
     now: Timestamp,
-    tenant: &Slug,
-    skill: &Slug,
+    (tenant, skill): (&Slug, &Slug),
     limit: i64,
 ) -> Result<Vec<Next>, Failure> {
     let since = now.checked_sub(SignedDuration::from_secs(COOL_DOWN_S)).unwrap_or(now);
     let rows = sql::rows(
         tx,
-        "select c.id, c.preferred_agent, c.room_id, c.queued_at, r.tenant, r.channel, r.our_number, r.our_country,
+        "with recursive k as (
+           select priority_per_min, priority_max from skills where tenant = $1 and id = $2),
+         levels (priority) as (
+           (select c.priority from contacts c where c.tenant = $1 and c.skill = $2 and c.state = 'queued'
+            order by c.priority desc limit 1)
+           union all
+           select (select c.priority from contacts c
+                   where c.tenant = $1 and c.skill = $2 and c.state = 'queued' and c.priority < l.priority
+                   order by c.priority desc limit 1)
+           from levels l where l.priority is not null),
+         first as (
+           select c.id, c.queued_at,
+                  least(greatest(k.priority_max, l.priority),
+                        l.priority + k.priority_per_min * extract(epoch from $4 - c.queued_at) / 60) as priority
+           from levels l cross join k
+           cross join lateral (
+             select c.id, c.queued_at from contacts c
+             where c.tenant = $1 and c.skill = $2 and c.state = 'queued' and c.priority = l.priority
+             order by c.queued_at, c.id limit $3) c
+           order by 3 desc, 2, 1 limit $3)
+         select c.id, c.preferred_agent, c.room_id, c.queued_at, r.tenant, r.channel, r.our_number, r.our_country,
                 r.customer_number, r.traceparent,
                 array(select o.agent from offers o where o.contact_id = c.id and o.state in ('refused', 'lapsed')
-                        and o.settled_at > $4)
-         from contacts c join rooms r on r.id = c.room_id
-         where c.tenant = $1 and c.skill = $2 and c.state = 'queued'
-         order by c.priority desc, c.queued_at, c.id
-         limit $3 for update of c skip locked",
-        &[tenant, skill, &limit, &since],
+                        and o.settled_at > $5)
+         from first f join contacts c on c.id = f.id and c.state = 'queued' join rooms r on r.id = c.room_id
+         order by f.priority desc, f.queued_at, f.id
+         for update of c skip locked",
+        &[tenant, skill, &limit, &now, &since],
     )
     .await?;
     Ok(rows
         .iter()
         .map(|row| Next {
-            waiting: Waiting { id: row.get(0), preferred_agent: row.get(1) },
+            waiting: Waiting { id: row.get(0), preferred_agent: row.get(1), worst: WORST },
             room_id: row.get(2),
             queued_at: row.get(3),
             ends: Ends::of_row(row, 4),

@@ -79,6 +79,14 @@ pub async fn apply(tx: &Transaction<'_>, file: &TenantFile, prunes: bool) -> Res
     Ok(Applied::Done(changes))
 }
 
+/// The steps as a column; none: null.
+fn widening(steps: &[(i32, i32)]) -> Value {
+    if steps.is_empty() {
+        return Value::Null;
+    }
+    steps.iter().map(|(after_s, worst)| json!({"after_s": after_s, "worst": worst})).collect()
+}
+
 /// Rows as the file wants them.
 fn wanted(file: &TenantFile) -> Rows {
     let mut rows = Rows::new();
@@ -107,7 +115,10 @@ fn wanted(file: &TenantFile) -> Rows {
     for s in &file.skills {
         let row = json!({
             "channel": text(&s.channel), "priority": s.priority, "offer_timeout_s": s.offer_timeout_s,
-            "wrap_up_s": s.wrap_up_s, "max_wait_s": s.max_wait_s,
+            "wrap_up_s": s.wrap_up_s, "max_wait_s": s.max_wait_s, "priority_per_min": s.priority_per_min,
+            "priority_max": s.priority_max.max(s.priority), "accept_by_itself": s.accept_by_itself,
+            "agent_choice": s.agent_choice.as_ref().map_or("best_proficiency", |at| at.value.as_str()),
+            "widening": widening(&s.widening),
         });
         add("skills", slug(&s.id), row);
     }
@@ -151,7 +162,9 @@ async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
          select 1, id, jsonb_build_object('kind', kind, 'url', url) from carriers where tenant = $1 and ended_at is null
          union all
          select 2, id, jsonb_build_object('channel', channel, 'priority', priority, 'offer_timeout_s', offer_timeout_s,
-                'wrap_up_s', wrap_up_s, 'max_wait_s', max_wait_s)
+                'wrap_up_s', wrap_up_s, 'max_wait_s', max_wait_s, 'priority_per_min', priority_per_min,
+                'priority_max', priority_max, 'agent_choice', agent_choice, 'widening', widening,
+                'accept_by_itself', accept_by_itself)
          from skills where tenant = $1 and ended_at is null
          union all
          select 3, id, jsonb_build_object('session_limit', session_limit) from teams
@@ -265,13 +278,18 @@ fn upsert_of(section: &str) -> &'static [&'static str] {
             // one that comes back begins without the agents of its former life
             "delete from agent_skills s using jsonb_to_recordset($2) as x (id text), skills k
              where s.tenant = $1 and s.skill = x.id and k.tenant = $1 and k.id = x.id and k.ended_at is not null",
-            "insert into skills (tenant, id, channel, priority, offer_timeout_s, wrap_up_s, max_wait_s)
-             select $1, id, channel, priority, offer_timeout_s, wrap_up_s, max_wait_s
+            "insert into skills (tenant, id, channel, priority, offer_timeout_s, wrap_up_s, max_wait_s, priority_per_min,
+                                 priority_max, agent_choice, widening, accept_by_itself)
+             select $1, id, channel, priority, offer_timeout_s, wrap_up_s, max_wait_s, priority_per_min, priority_max,
+                    agent_choice, nullif(widening, 'null'), accept_by_itself
              from jsonb_to_recordset($2) as x (id text, channel text, priority integer, offer_timeout_s integer,
-               wrap_up_s integer, max_wait_s integer)
+               wrap_up_s integer, max_wait_s integer, priority_per_min integer, priority_max integer, agent_choice text,
+               widening jsonb, accept_by_itself boolean)
              on conflict (tenant, id) do update set channel = excluded.channel, priority = excluded.priority,
                offer_timeout_s = excluded.offer_timeout_s, wrap_up_s = excluded.wrap_up_s,
-               max_wait_s = excluded.max_wait_s, ended_at = null",
+               max_wait_s = excluded.max_wait_s, priority_per_min = excluded.priority_per_min,
+               priority_max = excluded.priority_max, agent_choice = excluded.agent_choice,
+               widening = excluded.widening, accept_by_itself = excluded.accept_by_itself, ended_at = null",
         ],
         "teams" => &["insert into teams (tenant, id, session_limit)
              select $1, id, session_limit from jsonb_to_recordset($2) as x (id text, session_limit integer)

@@ -46,6 +46,16 @@ pub struct Skill {
     pub channel: Option<At<String>>,
     /// Initial priority of its contacts.
     pub priority: i32,
+    /// Points that a waiting contact gains each minute.
+    pub priority_per_min: i32,
+    /// Where that ends.
+    pub priority_max: i32,
+    /// `best_proficiency`, `longest_idle` or `least_busy`.
+    pub agent_choice: Option<At<String>>,
+    /// (seconds waited, worst proficiency that may then have a contact), rising; empty: any may.
+    pub widening: Vec<(i32, i32)>,
+    /// Offers are accepted as they are made.
+    pub accept_by_itself: bool,
     /// Seconds to answer an offer.
     pub offer_timeout_s: i32,
     /// Seconds of wrap-up; absent: none.
@@ -114,6 +124,7 @@ pub struct Carrier {
 
 /// Kinds of carriers that there is an adapter for.
 pub const CARRIER_KINDS: &[&str] = &["simulator"];
+const AGENT_CHOICES: &[&str] = &["best_proficiency", "longest_idle", "least_busy"];
 const CHANNELS: &[&str] = &["sms", "chat"];
 const LIMITS: RangeInclusive<i32> = 1..=12;
 const MONTH_S: i32 = 2_592_000;
@@ -176,15 +187,55 @@ impl Reader<'_> {
     }
 
     fn skill(&mut self, part: Part<'_>) -> Skill {
-        self.known(part, &["id", "channel", "priority", "offer_timeout_s", "wrap_up_s", "max_wait_s"]);
+        #[rustfmt::skip]
+        self.known(part, &["id", "channel", "priority", "priority_per_min", "priority_max", "max_wait_s", "agent_choice",
+                           "widening", "offer_timeout_s", "accept_by_itself", "wrap_up_s"]);
         Skill {
             id: self.slug(part, "id"),
             channel: self.word(part, "channel", CHANNELS),
             priority: self.number(part, "priority", -1000..=1000).unwrap_or(0),
+            priority_per_min: self.number(part, "priority_per_min", 0..=1000).unwrap_or(0),
+            priority_max: self.number(part, "priority_max", -1000..=1000).unwrap_or(1000),
+            agent_choice: part.table.get("agent_choice").and_then(|_| self.word(part, "agent_choice", AGENT_CHOICES)),
+            widening: self.widening(part),
+            accept_by_itself: self.yes(part, "accept_by_itself"),
             offer_timeout_s: self.number(part, "offer_timeout_s", 5..=600).unwrap_or(30),
             wrap_up_s: self.number(part, "wrap_up_s", 0..=86_400),
             max_wait_s: self.number(part, "max_wait_s", 1..=MONTH_S).unwrap_or(86_400),
         }
+    }
+
+    /// `widening = [{ after_s = 0, worst = 3 }, …]`: each step later, and wider, than the one before.
+    fn widening(&mut self, part: Part<'_>) -> Vec<(i32, i32)> {
+        const INSTEAD: &str = "write widening = [{ after_s = 0, worst = 3 }, { after_s = 60, worst = 20 }]: seconds waited, 0 first and \
+             rising, with the worst proficiency that may then have the contact, rising too";
+        let Some(value) = part.table.get("widening") else { return Vec::new() };
+        let line = self.line(value);
+        let Some(steps) = value.get_ref().as_array() else {
+            self.say(line, &format!("widening is {}", article(value.get_ref())), INSTEAD);
+            return Vec::new();
+        };
+        let mut found: Vec<(i32, i32)> = Vec::with_capacity(steps.len());
+        for step in steps {
+            let line = self.line(step);
+            let Some(table) = step.get_ref().as_table() else {
+                self.say(line, &format!("a step of widening is {}", article(step.get_ref())), INSTEAD);
+                continue;
+            };
+            let step = Part { what: "the step of widening", line, table };
+            self.known(step, &["after_s", "worst"]);
+            let after = self.number(step, "after_s", 0..=MONTH_S);
+            let (Some(after), Some(worst)) = (after, self.number(step, "worst", 1..=20)) else {
+                self.say(line, "the step of widening is not whole", INSTEAD);
+                continue;
+            };
+            let fits = found.last().map_or(after == 0, |last| last.0 < after && last.1 < worst);
+            if !fits {
+                self.say(line, "the steps of widening do not rise", INSTEAD);
+            }
+            found.push((after, worst));
+        }
+        found
     }
 
     fn team(&mut self, part: Part<'_>) -> Team {

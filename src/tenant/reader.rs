@@ -179,6 +179,11 @@ impl Reader<'_> {
         Some(At { value: is_on, line })
     }
 
+    /// A switch that may be left out, and is off then.
+    pub(super) fn yes(&mut self, part: Part<'_>, key: &str) -> bool {
+        part.table.contains_key(key) && self.switch(part, key).is_some_and(|at| at.value)
+    }
+
     pub(super) fn number(&mut self, part: Part<'_>, key: &str, range: RangeInclusive<i32>) -> Option<i32> {
         self.as_number(part.table.get(key)?, key, &range)
     }

@@ -12,25 +12,25 @@ use crate::support::recount;
 use crate::support::trial::{Ran, attempt, handle, names, redelivered, said, the, told, trial};
 use texthub::runtime::single::Each;
 
-async fn run(now: i64, set_up: impl AsyncFn(&Pool), batch: &[Message<Matchable>]) -> Ran {
+pub(super) async fn run(now: i64, set_up: impl AsyncFn(&Pool), batch: &[Message<Matchable>]) -> Ran {
     trial(&RouteContact, at(now), &[], set_up, batch).await
 }
 
 /// The texts 1 … n wait for the skill `sms`, a second apart from second 10 on.
-async fn waiting(pool: &Pool, n: i64) {
+pub(super) async fn waiting(pool: &Pool, n: i64) {
     for nr in 1..=n {
         queued(pool, at(10 + nr), u128::try_from(nr).unwrap(), MAIN).await;
     }
 }
 
 /// (contact's number, agent) of pending offers, in the order of the contacts.
-async fn pairs(pool: &Pool, numbers: &[u128]) -> Vec<(u128, String)> {
+pub(super) async fn pairs(pool: &Pool, numbers: &[u128]) -> Vec<(u128, String)> {
     let rows = lines(pool, "select contact_id, agent from offers where state = 'pending'").await;
     let of = |nr: &u128| rows.as_array().unwrap().iter().find(|row| row["contact_id"] == json!(contact(*nr)));
     numbers.iter().filter_map(|nr| of(nr).map(|row| (*nr, row["agent"].as_str().unwrap().to_owned()))).collect()
 }
 
-fn met(pairs: &[(u128, &str)]) -> Vec<(u128, String)> {
+pub(super) fn met(pairs: &[(u128, &str)]) -> Vec<(u128, String)> {
     pairs.iter().map(|(nr, agent)| (*nr, (*agent).to_owned())).collect()
 }
 

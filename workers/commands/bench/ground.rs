@@ -39,8 +39,8 @@ impl Ground {
                  insert into agents (tenant, id, team, slot_limit, state)
                    select '{tenant}', 'agent-' || n, 'bench', 12, 'available' from generate_series(1, {agents}) n;
                  insert into agent_skills select '{tenant}', 'agent-' || n, 'sms', 1 from generate_series(1, {agents}) n;
-                 insert into ready_agents (tenant, skill, agent, proficiency, idle_since)
-                   select tenant, 'sms', id, 1, idle_since from agents where tenant = '{tenant}';
+                 insert into ready_agents (tenant, skill, agent, proficiency, idle_since, rank)
+                   select tenant, 'sms', id, 1, idle_since, 1 from agents where tenant = '{tenant}';
                  insert into carriers values ('{tenant}', '{tenant}', 'simulator', null);
                  insert into points_of_contact values ('{tenant}', 'main', 'sms', '{number}', 'long', 'US', '{tenant}', 'sms', 7200);
                  commit;
