@@ -116,10 +116,11 @@ impl Pass for Sweep {
             self.once(ctx.now, GRACE_S, "session.due", sessions(tx, ctx).await?),
             self.once(ctx.now, GRACE_S, "offer.due", offers(tx, ctx).await?),
             self.once(ctx.now, GRACE_S, "wrap_up.due", wrap_ups(tx, ctx).await?),
+            self.once(ctx.now, GRACE_S, UNANSWERED, unanswered(tx, ctx).await?),
             self.once(ctx.now, GRACE_S, "agent.due", agents(tx, ctx).await?),
             texts(tx, ctx, false).await?,
         ];
-        let names = ["session.due", "offer.due", "wrap_up.due", "agent.due", "sms.requested"];
+        let names = ["session.due", "offer.due", "wrap_up.due", "contact.due", "agent.due", "sms.requested"];
         for (name, lost) in names.into_iter().zip(lost) {
             if !lost.is_empty() {
                 tracing::warn!(fact = name, count = lost.len(), "said again by the sweep");
@@ -214,6 +215,30 @@ async fn wrap_ups(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(String, Pu
             let scope = tenant.to_string();
             let contact_id: ContactId = row.get(0);
             let due = WrapUpDue { id, cause_id: id, at: ctx.now, tenant, contact_id, due_at: row.get(2) };
+            (contact_id.to_string(), Publication::of(&due, scope))
+        })
+        .collect())
+}
+
+/// What the sweep remembers lost timers of unanswered texts by: not as it does those of maximum waits.
+const UNANSWERED: &str = "contact.due of an answer";
+
+/// Texts whose agent is late with an answer, and whose timer is overdue.
+async fn unanswered(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(String, Publication)>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select id, tenant, answer_due_at from contacts
+         where state = 'active' and answer_due_at is not null and answer_due_at < $1 order by answer_due_at limit $2",
+        &[&before(ctx.now, GRACE_S), &PAGE],
+    )
+    .await?;
+    Ok(rows
+        .iter()
+        .map(|row| {
+            let (id, tenant) = (FactId(clock::new_id()), row.get::<_, Slug>(1));
+            let scope = tenant.to_string();
+            let contact_id: ContactId = row.get(0);
+            let due = ContactDue { id, cause_id: id, at: ctx.now, tenant, contact_id, due_at: row.get(2) };
             (contact_id.to_string(), Publication::of(&due, scope))
         })
         .collect())

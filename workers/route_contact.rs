@@ -184,6 +184,7 @@ async fn claim(
                 lapses_at,
                 caused_by: cause,
                 ordinal,
+                from_agent: None,
             };
             Some((offer, contact.traceparent.clone()))
         })

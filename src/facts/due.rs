@@ -76,7 +76,7 @@ hearable! {
     SkillDue ["skill"],
     ContactDue ["contact_id", "due_at"],
     ContactQueued ["contact_id", "room_id", "skill", "priority", "queued_at"],
-    OfferSettled ["offer_id", "contact_id", "agent", "outcome", "reason"],
+    OfferSettled ["offer_id", "contact_id", "agent", "outcome", "reason", "from_agent"],
     AgentChanged ["agent", "state", "code", "slots_used", "limit"],
     AgentFreed ["agent", "state", "code", "slots_used", "limit"],
     SmsRequested ["sms_id", "room_id", "entry_id", "from", "from_country", "to", "text", "carrier"],

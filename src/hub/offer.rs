@@ -1,5 +1,6 @@
 //! Offers: a contact shown to one agent. pending → accepted | refused | lapsed | rescinded, by compare-and-set: exactly
-//! one wins. A contact whose offer fails goes back to its place in the queue: original time and priority.
+//! one wins. A contact whose offer fails goes back to its place in the queue: original time and priority. The offer of a
+//! transfer to one agent stands beside the contact, which its first agent keeps until it is accepted.
 
 use std::collections::HashMap;
 
@@ -40,6 +41,8 @@ pub struct Offer {
     pub caused_by: FactId,
     /// See `caused_by`.
     pub ordinal: i32,
+    /// Of a transfer: who keeps the contact until it is accepted.
+    pub from_agent: Option<Slug>,
 }
 
 /// Makes offers for queued, locked contacts whose agents' slots are reserved.
@@ -77,13 +80,36 @@ pub async fn make(tx: &Transaction<'_>, offers: &[Offer]) -> Result<(), Failure>
     }
 }
 
+/// Makes the offer of a transfer: the locked contact stays with its agent, the other one's slot is reserved.
+pub async fn hand(tx: &Transaction<'_>, offer: &Offer) -> Result<(), Failure> {
+    sql::touch(
+        tx,
+        "insert into offers (id, tenant, contact_id, room_id, agent, state, made_at, lapses_at, caused_by, ordinal, from_agent)
+         values ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10)",
+        &[
+            &offer.id,
+            &offer.ends.tenant,
+            &offer.contact_id,
+            &offer.room_id,
+            &offer.agent,
+            &offer.made_at,
+            &offer.lapses_at,
+            &offer.caused_by,
+            &offer.ordinal,
+            &offer.from_agent,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
 /// The offers that these facts caused, with the traces of their rooms: for repeats.
 pub async fn of_causes(tx: &Transaction<'_>, causes: &[FactId]) -> Result<Vec<(Offer, Option<String>)>, Failure> {
     let rows = sql::rows(
         tx,
         "select o.id, o.contact_id, o.room_id, o.agent, c.skill, r.tenant, r.channel, r.our_number, r.our_country,
                 r.customer_number, c.queued_at, o.made_at, o.lapses_at, o.caused_by, o.ordinal,
-                r.traceparent
+                r.traceparent, o.from_agent
          from offers o join contacts c on c.id = o.contact_id join rooms r on r.id = o.room_id
          where o.caused_by = any($1) order by o.caused_by, o.ordinal",
         &[&causes],
@@ -105,6 +131,7 @@ fn from_row(row: &Row) -> Offer {
         lapses_at: row.get(12),
         caused_by: row.get(13),
         ordinal: row.get(14),
+        from_agent: row.get(16),
     }
 }
 
@@ -128,6 +155,7 @@ pub fn say_made(offer: &Offer) -> Vec<Publication> {
         customer_number: offer.ends.customer_number.clone(),
         queued_at: offer.queued_at,
         lapses_at: offer.lapses_at,
+        from_agent: offer.from_agent.clone(),
     };
     let due = OfferDue {
         id: offer.caused_by.derive(OfferDue::NAME, nth),
@@ -157,13 +185,29 @@ pub struct Pending {
     pub state: String,
     /// When it lapses.
     pub lapses_at: Timestamp,
+    /// Of a transfer: who keeps the contact until it is accepted.
+    pub from_agent: Option<Slug>,
+}
+
+impl Pending {
+    /// What its settling tells.
+    #[must_use]
+    pub fn over(&self) -> Over<'_> {
+        Over {
+            id: self.id,
+            contact_id: self.contact_id,
+            tenant: &self.tenant,
+            agent: &self.agent,
+            from_agent: self.from_agent.as_ref(),
+        }
+    }
 }
 
 /// Reads offers without a lock.
 pub async fn of_ids(tx: &Transaction<'_>, ids: &[OfferId]) -> Result<Vec<Pending>, Failure> {
     let rows = sql::rows(
         tx,
-        "select id, contact_id, room_id, tenant, agent, state, lapses_at from offers where id = any($1)",
+        "select id, contact_id, room_id, tenant, agent, state, lapses_at, from_agent from offers where id = any($1)",
         &[&ids],
     )
     .await?;
@@ -174,9 +218,21 @@ pub async fn of_ids(tx: &Transaction<'_>, ids: &[OfferId]) -> Result<Vec<Pending
 pub async fn pending_of_agent(tx: &Transaction<'_>, tenant: &Slug, agent: &Slug) -> Result<Vec<Pending>, Failure> {
     let rows = sql::rows(
         tx,
-        "select id, contact_id, room_id, tenant, agent, state, lapses_at from offers
+        "select id, contact_id, room_id, tenant, agent, state, lapses_at, from_agent from offers
          where tenant = $1 and agent = $2 and state = 'pending' order by contact_id",
         &[tenant, agent],
+    )
+    .await?;
+    Ok(rows.iter().map(pending).collect())
+}
+
+/// The pending offers of locked contacts.
+pub async fn pending_of_contacts(tx: &Transaction<'_>, contacts: &[ContactId]) -> Result<Vec<Pending>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select id, contact_id, room_id, tenant, agent, state, lapses_at, from_agent from offers
+         where contact_id = any($1) and state = 'pending' order by contact_id",
+        &[&contacts],
     )
     .await?;
     Ok(rows.iter().map(pending).collect())
@@ -191,6 +247,7 @@ fn pending(row: &Row) -> Pending {
         agent: row.get(4),
         state: row.get(5),
         lapses_at: row.get(6),
+        from_agent: row.get(7),
     }
 }
 
@@ -217,8 +274,8 @@ pub async fn settle(
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// Ends a pending offer without an accept: the contact is queued again where it stood, the slot is freed. The contact
-/// is locked by the caller. Says nothing where somebody else was faster.
+/// Ends a pending offer without an accept: the contact is queued again where it stood (that of a transfer stays with its
+/// agent), the slot is freed. The contact is locked by the caller. Says nothing where somebody else was faster.
 pub async fn give_back(
     tx: &Transaction<'_>,
     now: Timestamp,
@@ -242,10 +299,7 @@ pub async fn give_back(
     Ok(offers
         .iter()
         .filter(|o| won.contains_key(&o.id))
-        .map(|o| {
-            let over = Over { id: o.id, contact_id: o.contact_id, tenant: &o.tenant, agent: &o.agent };
-            say_settled(now, cause, &over, outcome, reason)
-        })
+        .map(|o| say_settled(now, cause, &o.over(), outcome, reason))
         .collect())
 }
 
@@ -260,6 +314,8 @@ pub struct Over<'a> {
     pub tenant: &'a Slug,
     /// To whom it was made.
     pub agent: &'a Slug,
+    /// Of a transfer: by whom.
+    pub from_agent: Option<&'a Slug>,
 }
 
 /// The fact that tells of a settled offer. An offer is settled once, so the fact's id follows from the offer's: one cause
@@ -276,6 +332,7 @@ pub fn say_settled(now: Timestamp, cause: FactId, over: &Over<'_>, outcome: Offe
         agent: over.agent.clone(),
         outcome,
         reason: reason.to_owned(),
+        from_agent: over.from_agent.cloned(),
     };
     Publication::of(&said, over.tenant.as_str())
 }

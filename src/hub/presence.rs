@@ -4,16 +4,15 @@
 use deadpool_postgres::Transaction;
 use jiff::{SignedDuration, Timestamp};
 
-use super::contact::{self, Contact, state_of};
+use super::contact::{self, Contact, Requeue, state_of};
 use super::offer;
-use super::session::{self, Session};
 use super::slot::{self, Standing};
-use super::{room, sql};
+use super::sql;
 use crate::facts::due::AgentDue;
 use crate::facts::envelope::{Fact, Publication};
 use crate::facts::heard::AgentState;
-use crate::facts::ids::{ContactId, FactId, RoomId, SessionId, Slug};
-use crate::facts::said::{AgentChanged, ContactQueued, OfferOutcome};
+use crate::facts::ids::{ContactId, FactId, Slug};
+use crate::facts::said::{AgentChanged, OfferOutcome};
 use crate::failure::Failure;
 
 /// Missed offers in a row that make an agent unavailable.
@@ -47,7 +46,8 @@ pub async fn lock(tx: &Transaction<'_>, tenant: &Slug, agent: &Slug) -> Result<O
     sql::touch(
         tx,
         "select 1 from contacts c
-         where c.tenant = $1 and c.agent = $2 and c.state = 'offered' order by c.id for update of c",
+         where c.id in (select o.contact_id from offers o where o.tenant = $1 and o.agent = $2 and o.state = 'pending')
+         order by c.id for update of c",
         &[tenant, agent],
     )
     .await?;
@@ -218,35 +218,12 @@ async fn requeue_all(
     .await?;
     let ids: Vec<ContactId> = rows.iter().map(|row| row.get(0)).collect();
     let contacts: Vec<Contact> = contact::lock_with_rooms(tx, &ids).await?;
-    let contacts: Vec<Contact> =
-        contacts.into_iter().filter(|c| c.state == "active" && c.agent.as_ref() == Some(agent)).collect();
-    let rooms: Vec<RoomId> = contacts.iter().map(|c| c.room_id).collect();
-    let sessions: Vec<Session> = session::lock_of_rooms(tx, &rooms).await?;
-    let ended: Vec<(SessionId, &str)> = sessions.iter().map(|s| (s.id, "requeued")).collect();
-    session::end(tx, now, &ended).await?;
-    room::unassign(tx, &rooms).await?;
-    let ids: Vec<ContactId> = contacts.iter().map(|c| c.id).collect();
-    let requeue = "update contacts set state = 'queued', agent = null, waiting_since = $2 where id = any($1)";
-    sql::touch(tx, requeue, &[&ids, &now]).await?;
-    let freed: Vec<(Slug, Slug)> = contacts.iter().map(|_| (tenant.clone(), agent.clone())).collect();
-    slot::release(tx, &freed).await?;
-    Ok(contacts
+    let lost: Vec<Requeue<'_>> = contacts
         .iter()
-        .map(|contact| {
-            let said = ContactQueued {
-                id: cause.derive_of(ContactQueued::NAME, contact.id.0),
-                cause_id: cause,
-                at: now,
-                tenant: tenant.clone(),
-                contact_id: contact.id,
-                room_id: contact.room_id,
-                skill: contact.skill.clone(),
-                priority: contact.priority,
-                queued_at: contact.queued_at,
-            };
-            Publication::of(&said, tenant.as_str())
-        })
-        .collect())
+        .filter(|c| c.state == "active" && c.agent.as_ref() == Some(agent))
+        .map(|contact| Requeue { contact, skill: None, preferred: contact.preferred_agent.as_ref() })
+        .collect();
+    contact::requeue(tx, now, cause, "requeued", &lost).await
 }
 
 /// An agent let an offer lapse: the third in a row makes unavailable.

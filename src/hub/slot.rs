@@ -141,6 +141,11 @@ fn standing(row: &tokio_postgres::Row) -> Standing {
     }
 }
 
+/// Locks agents of one tenant before several of their slots change hands: one statement that locks all keeps the order.
+pub async fn hold(tx: &Transaction<'_>, tenant: &Slug, agents: &[&Slug]) -> Result<(), Failure> {
+    lock(tx, &vec![tenant; agents.len()], agents).await
+}
+
 /// Locks agents in the one order, so that no two transactions wait for each other in a circle.
 async fn lock(tx: &Transaction<'_>, tenants: &[&Slug], agents: &[&Slug]) -> Result<(), Failure> {
     sql::touch(

@@ -54,7 +54,7 @@ pub async fn next(tx: &Transaction<'_>, tenant: &Slug, skill: &Slug, limit: i64)
         .collect())
 }
 
-/// Pairs (contact, agent) that must wait: refused or missed less than the cool-down ago.
+/// Pairs (contact, agent) that must wait: refused or missed, given away or left unanswered less than the cool-down ago.
 pub async fn cooling(
     tx: &Transaction<'_>,
     now: Timestamp,
@@ -64,7 +64,10 @@ pub async fn cooling(
     let rows = sql::rows(
         tx,
         "select contact_id, agent from offers
-         where contact_id = any($1) and state in ('refused', 'lapsed') and settled_at > $2",
+         where contact_id = any($1) and state in ('refused', 'lapsed') and settled_at > $2
+         union all
+         select contact_id, agent from sessions
+         where contact_id = any($1) and end_reason in ('transferred', 'unanswered') and ended_at > $2",
         &[&contacts, &since],
     )
     .await?;

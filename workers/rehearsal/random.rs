@@ -82,6 +82,8 @@ async fn stage() -> Database {
     database.pool = db::pool(&database.url, "texthub test", 4).unwrap();
     den(&database.pool).await;
     recount::install(&database.pool).await;
+    let answers = "update skills set response_s = 60, response_reminder_s = 20 where id = 'urgent'";
+    database.pool.get().await.unwrap().batch_execute(answers).await.unwrap();
     database
 }
 
@@ -124,9 +126,10 @@ async fn happen(world: &mut World) {
     match world.chance.u32(..100) {
         0..23 => customer_writes(world),
         23..29 => visitor_does(world),
-        29..53 => agent_answers(world).await,
-        53..64 => agent_writes(world).await,
-        64..69 => agent_reaches_out(world),
+        29..49 => agent_answers(world).await,
+        49..57 => agent_writes(world).await,
+        57..61 => agent_reaches_out(world),
+        61..69 => somebody_moves(world).await,
         69..78 => somebody_ends(world).await,
         78..86 => agent_moves(world),
         86..88 => agents_are_seen(world),
@@ -229,6 +232,35 @@ async fn somebody_ends(world: &mut World) {
     let body =
         json!({"tenant": "bears", "contact_id": contact["id"], "by": by, "reason": "done", "disposition": disposition});
     world.publish("contact.ended", body);
+}
+
+async fn somebody_moves(world: &mut World) {
+    let query =
+        "select c.id, coalesce(c.agent, r.agent) as agent, c.state from contacts c join rooms r on r.id = c.room_id
+        order by (c.state not in ('active', 'parked')), (c.state in ('wrap_up', 'closed')), c.opened_at desc, c.id limit 4";
+    let contacts = known(world, query).await;
+    if contacts.is_empty() {
+        return;
+    }
+    let contact = world.one(&contacts);
+    let kind = world.one(&["agent", "agent", "agent", "supervisor", "program"]);
+    let name = somebody(world, &contact);
+    let mut body = json!({"tenant": "bears", "by": {"kind": kind, "name": name}, "contact_id": contact["id"]});
+    if world.happens(30) {
+        body["note"] = json!("a nice one");
+    }
+    let parks = if contact["state"] == "parked" { "unpark.asked" } else { "park.asked" };
+    let fact = world.one(&["transfer.asked", "transfer.asked", parks, parks, "unpark.asked", "takeover.asked"]);
+    match fact {
+        "transfer.asked" if world.happens(50) => body["skill"] = json!(world.one(&["sms", "urgent", "chat"])),
+        "transfer.asked" => body["agent"] = json!(world.one(&AGENTS)),
+        "takeover.asked" => {
+            body["by"]["kind"] = json!("supervisor");
+            body["agent"] = json!(world.one(&AGENTS));
+        }
+        _ => {}
+    }
+    world.publish(fact, body);
 }
 
 fn agent_moves(world: &mut World) {

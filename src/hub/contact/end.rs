@@ -12,10 +12,11 @@ use crate::facts::heard::AgentState;
 use crate::facts::ids::{ContactId, FactId, OfferId, RoomId, SessionId, Slug};
 use crate::facts::said::{AgentFreed, ContactClosed, ContactOutcome, Durations, OfferOutcome};
 use crate::failure::Failure;
+use crate::hub::offer::{self, Pending};
 use crate::hub::room::{self, Closing, Ends};
 use crate::hub::session::{self, Session};
 use crate::hub::slot::{self, Standing};
-use crate::hub::{offer, sql};
+use crate::hub::sql;
 
 /// An end that is asked for. The contact and its room are locked by the caller.
 #[derive(Clone, Debug)]
@@ -53,8 +54,15 @@ struct Ended<'a> {
     ends: Ends,
     is_room_open: bool,
     session: Option<Session>,
-    offer: Option<OfferId>,
+    offer: Option<Pending>,
     wrap_up_until: Option<Timestamp>,
+}
+
+impl Ended<'_> {
+    /// The offer of a transfer: it holds a slot beside the contact's.
+    fn handed(&self) -> Option<&Pending> {
+        self.offer.as_ref().filter(|offer| offer.from_agent.is_some())
+    }
 }
 
 /// Ends contacts; what is said stands beside each asked end. None: the contact is unknown or over already.
@@ -65,7 +73,7 @@ pub async fn end(
 ) -> Result<Vec<Option<Vec<Publication>>>, Failure> {
     let loaded = load(tx, now, asked).await?;
     let offers: Vec<(OfferId, FactId, &str)> =
-        loaded.iter().filter_map(|e| e.offer.map(|o| (o, e.ask.cause, e.ask.reason.as_str()))).collect();
+        loaded.iter().filter_map(|e| e.offer.as_ref().map(|o| (o.id, e.ask.cause, e.ask.reason.as_str()))).collect();
     offer::settle(tx, now, OfferOutcome::Rescinded, &offers).await?;
     let sessions: Vec<(SessionId, &str)> =
         loaded.iter().filter_map(|e| e.session.as_ref().map(|s| (s.id, e.outcome.as_str()))).collect();
@@ -80,7 +88,8 @@ pub async fn end(
     let freed: Vec<(Slug, Slug)> = loaded
         .iter()
         .filter(|e| e.wrap_up_until.is_none())
-        .filter_map(|e| e.agent.clone().map(|agent| (e.tenant.clone(), agent)))
+        .filter_map(|e| e.agent.as_ref().map(|agent| (e.tenant.clone(), agent.clone())))
+        .chain(loaded.iter().filter_map(|e| e.handed().map(|to| (e.tenant.clone(), to.agent.clone()))))
         .collect();
     let standings: HashMap<(Slug, Slug), Standing> =
         slot::release(tx, &freed).await?.into_iter().map(|s| ((s.tenant.clone(), s.agent.clone()), s)).collect();
@@ -91,17 +100,18 @@ pub async fn end(
 
 async fn load<'a>(tx: &Transaction<'_>, now: Timestamp, asked: &'a [Ending]) -> Result<Vec<Ended<'a>>, Failure> {
     let ids: Vec<ContactId> = asked.iter().map(|a| a.contact_id).collect();
+    let mut offers: HashMap<ContactId, Pending> =
+        offer::pending_of_contacts(tx, &ids).await?.into_iter().map(|o| (o.contact_id, o)).collect();
     let rows = sql::rows(
         tx,
         "select c.id, c.tenant, c.room_id, c.state, c.queued_at, c.agent, c.accepted_at, c.ended_at, c.outcome,
                 c.reason, c.disposition, k.wrap_up_s, r.closed_at is null,
                 r.tenant, r.channel, r.our_number, r.our_country, r.customer_number,
-                s.id, s.agent, s.timeout_s, s.deadline_at, s.timer_gen, o.id, s.timer_due_at
+                s.id, s.agent, s.timeout_s, s.deadline_at, s.timer_gen, s.timer_due_at
          from contacts c
          join rooms r on r.id = c.room_id
          join skills k on k.tenant = c.tenant and k.id = c.skill
          left join sessions s on s.room_id = c.room_id and s.contact_id = c.id and s.ended_at is null
-         left join offers o on o.contact_id = c.id and o.state = 'pending'
          where c.id = any($1) and c.state <> 'closed'
          order by c.id",
         &[&ids],
@@ -132,7 +142,7 @@ async fn load<'a>(tx: &Transaction<'_>, now: Timestamp, asked: &'a [Ending]) -> 
             is_room_open: row.get(12),
             ends: Ends::of_row(row, 13),
             session: session_of(row, &ask.contact_id),
-            offer: row.get(23),
+            offer: offers.remove(&id),
             wrap_up_until: wrap_up.map(|seconds| session::after(now, seconds)),
             state,
         });
@@ -150,7 +160,7 @@ fn session_of(row: &tokio_postgres::Row, contact_id: &ContactId) -> Option<Sessi
         timeout_s: row.get(20),
         deadline_at: row.get(21),
         timer_gen: row.get(22),
-        timer_due_at: row.get(24),
+        timer_due_at: row.get(23),
     })
 }
 
@@ -183,9 +193,8 @@ async fn write(tx: &Transaction<'_>, now: Timestamp, loaded: &[Ended<'_>]) -> Re
 fn say(now: Timestamp, ended: &Ended<'_>, standings: &HashMap<(Slug, Slug), Standing>) -> Vec<Publication> {
     let cause = ended.ask.cause;
     let mut said = Vec::new();
-    if let (Some(id), Some(agent)) = (ended.offer, &ended.agent) {
-        let over = offer::Over { id, contact_id: ended.ask.contact_id, tenant: &ended.tenant, agent };
-        said.push(offer::say_settled(now, cause, &over, OfferOutcome::Rescinded, &ended.ask.reason));
+    if let Some(offer) = &ended.offer {
+        said.push(offer::say_settled(now, cause, &offer.over(), OfferOutcome::Rescinded, &ended.ask.reason));
     }
     if let Some(session) = ended.session.as_ref().filter(|_| ended.outcome == ContactOutcome::Expired) {
         said.push(session::say_expired(now, cause, session));

@@ -4,6 +4,7 @@
 
 mod keyword;
 mod left;
+mod parked;
 mod plain;
 
 use std::collections::{HashMap, HashSet};
@@ -82,8 +83,8 @@ struct Conversation {
     contact: Option<Contact>,
     /// Who has the wrap-up of the conversation before.
     wrapping_agent: Option<Slug>,
-    /// Said for the arrival that found the session past its deadline.
-    expiry: Option<(FactId, Vec<Publication>)>,
+    /// Said for the arrival that found the session past its deadline, or the contact parked.
+    beside: Option<(FactId, Vec<Publication>)>,
 }
 
 /// What these facts said when they were recorded, for repeats: from what was kept, else from their rows.
@@ -131,6 +132,7 @@ pub async fn record(tx: &Transaction<'_>, now: Timestamp, wave: &[Arrival]) -> R
     let mut conversations = load(tx, wave).await?;
     expire_overdue(tx, now, wave, &mut conversations).await?;
     find_wrapping(tx, wave, &mut conversations).await?;
+    parked::wake(tx, now, wave, &mut conversations).await?;
     let mut results = plain::record(tx, now, wave, &mut conversations).await?;
     for arrival in wave.iter().filter(|a| a.kind != Kind::Text) {
         let conversation = conversations.entry(arrival.ends.clone()).or_default();
@@ -194,7 +196,7 @@ async fn expire_overdue(
         return Ok(());
     }
     for (arrival, said) in found.iter().zip(contact::end(tx, now, &endings).await?) {
-        let over = Conversation { expiry: said.map(|said| (arrival.id, said)), ..Conversation::default() };
+        let over = Conversation { beside: said.map(|said| (arrival.id, said)), ..Conversation::default() };
         conversations.insert(arrival.ends.clone(), over);
     }
     Ok(())

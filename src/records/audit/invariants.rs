@@ -153,6 +153,8 @@ pub const INVARIANTS: &[Invariant] = &[
               join contacts c on c.tenant = s.tenant and c.skill = s.skill and c.state = 'queued'
               where not exists (select 1 from offers o where o.contact_id = c.id and o.agent = a.id
                                 and o.state in ('refused', 'lapsed') and o.settled_at > {now} - interval '40 s')
+                and not exists (select 1 from sessions w where w.contact_id = c.id and w.agent = a.id
+                                and w.end_reason in ('transferred', 'unanswered') and w.ended_at > {now} - interval '40 s')
                 and greatest(a.free_since, c.queued_at, c.opened_at,
                       (select max(o.settled_at) from offers o where o.contact_id = c.id),
                       (select max(w.ended_at) from sessions w where w.contact_id = c.id))
@@ -178,16 +180,22 @@ pub const INVARIANTS: &[Invariant] = &[
     Invariant {
         number: 7,
         name: "offers_and_contacts_agree",
-        says: "a contact is offered exactly while it has one pending offer, and who accepts has it",
+        says: "a contact is offered exactly while it has one pending offer, or has one of a transfer beside its agent; who \
+               accepts has it",
         sql: "select format('contact %s is %s and has %s pending offers', c.id, c.state, coalesce(o.count, 0))
               from contacts c
-              left join (select contact_id, count(*) from offers where state = 'pending' group by contact_id) o
-                on o.contact_id = c.id
-              where (c.state = 'offered') <> (coalesce(o.count, 0) = 1) or o.count > 1
+              left join (select contact_id, count(*), count(from_agent) as handed from offers
+                         where state = 'pending' group by contact_id) o on o.contact_id = c.id
+              where (c.state = 'offered') <> (coalesce(o.count - o.handed, 0) = 1) or o.count > 1
               union all
               select format('offer %s is for %s, its contact is held by %s', o.id, o.agent, coalesce(c.agent, 'nobody'))
               from offers o join contacts c on c.id = o.contact_id
-              where o.state = 'pending' and c.agent is distinct from o.agent
+              where o.state = 'pending' and o.from_agent is null and c.agent is distinct from o.agent
+              union all
+              select format('offer %s is of %s, who does not have its contact', o.id, o.from_agent)
+              from offers o join contacts c on c.id = o.contact_id join rooms r on r.id = c.room_id
+              where o.state = 'pending' and o.from_agent is not null
+                and (c.state not in ('active', 'parked') or r.agent is distinct from o.from_agent)
               union all
               select format('offer %s was accepted, its contact %s was never active', o.id, c.id)
               from offers o join contacts c on c.id = o.contact_id
@@ -234,8 +242,8 @@ pub const INVARIANTS: &[Invariant] = &[
               select format('contact %s: wrap-up was to end at %s', id, coalesce(wrap_up_until::text, 'no time')) from contacts
               where state = 'wrap_up' and (wrap_up_until is null or wrap_up_until < {now} - {grace})
               union all
-              select format('contact %s is active without a session', c.id) from contacts c
-              where c.state = 'active'
+              select format('contact %s is %s without a session', c.id, c.state) from contacts c
+              where c.state in ('active', 'parked')
                 and not exists (select 1 from sessions s where s.room_id = c.room_id and s.ended_at is null)
               union all
               select format('contact %s is parked with nobody', c.id) from contacts c join rooms r on r.id = c.room_id
