@@ -1,9 +1,14 @@
 -- Contacts that move, agents who are slow to answer or about to leave, and what a skill asks for at the end.
 
--- Who keeps the contact until this offer of it is accepted: a transfer to one agent. Null: it was queued.
-alter table offers add column from_agent text;
+-- from_agent: who keeps the contact until this offer of it is accepted: a transfer to one agent. Null: it was queued.
+alter table offers
+    add column from_agent text,
+    -- the contact's then: a repeat tells of the same
+    add column skill text;
 
 alter table contacts
+    -- under which skill it was queued first, where a transfer changed it: a repeat tells of the same
+    add column first_skill text,
     -- since when its agent has it
     add column held_since timestamptz,
     -- the armed timer of an unanswered text (contact.due): another one is stale

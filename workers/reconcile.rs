@@ -111,6 +111,7 @@ impl Pass for Sweep {
     async fn round(&self, tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
         measure(tx, ctx).await?;
         let mut said = self.once(ctx.now, OFFERED_S, "contact.due", waited_too_long(tx, ctx).await?);
+        said.extend(self.once(ctx.now, OFFERED_S, "agent.due of a next state", leaving(tx, ctx).await?));
         said.extend(texts(tx, ctx, true).await?);
         let lost = [
             self.once(ctx.now, GRACE_S, "session.due", sessions(tx, ctx).await?),
@@ -249,13 +250,29 @@ async fn agents(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(String, Publ
     let rows = sql::rows(
         tx,
         "select id, tenant, timer_due_at from agents
-         where (lease_until is not null and state <> 'logged_out' or vanished_at is not null) and timer_due_at < $1
+         where (lease_until is not null and state <> 'logged_out' or vanished_at is not null
+                or unavailable_until is not null and state = 'unavailable') and timer_due_at < $1
          order by tenant, id limit $2",
         &[&before(ctx.now, GRACE_S), &PAGE],
     )
     .await?;
-    Ok(rows
-        .iter()
+    Ok(asks_of_agents(ctx, &rows))
+}
+
+/// Agents who are about to leave and hold nothing any more: what freed their last slot has asked already, as a rule.
+async fn leaving(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(String, Publication)>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select id, tenant, $1::timestamptz from agents where next_state is not null and slots_used = 0
+         order by tenant, id limit $2",
+        &[&ctx.now, &PAGE],
+    )
+    .await?;
+    Ok(asks_of_agents(ctx, &rows))
+}
+
+fn asks_of_agents(ctx: &Context, rows: &[tokio_postgres::Row]) -> Vec<(String, Publication)> {
+    rows.iter()
         .map(|row| {
             let (id, tenant) = (FactId(clock::new_id()), row.get::<_, Slug>(1));
             let scope = tenant.to_string();
@@ -264,7 +281,7 @@ async fn agents(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(String, Publ
             let due = AgentDue { id, cause_id: id, at: ctx.now, tenant, agent, due_at: row.get(2) };
             (what, Publication::of(&due, scope))
         })
-        .collect())
+        .collect()
 }
 
 /// Texts long requested, held ones, and those whose sender is gone: said again; `send_sms` reads their consent anew when it claims them.

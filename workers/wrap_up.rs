@@ -68,7 +68,7 @@ async fn end(
         // one that is only offered is nobody's yet, and is still its first agent's while it is being transferred
         Some(c) if by_agent && !is_of(tx, c, &ended.by.name).await? => Some(Refusal::NotAMember),
         Some(c) if c.state == "wrap_up" && ended.disposition.is_none() => Some(Refusal::AlreadyEnded),
-        Some(_) => None,
+        Some(c) => unknown_disposition(tx, c, ended.disposition.as_deref()).await?,
     };
     if let Some(why) = why_not {
         let refused = Refused { id: message.id, fact: message.fact, tenant: &ended.tenant, why };
@@ -86,6 +86,31 @@ async fn end(
         is_final: false,
     };
     end_one(tx, ctx.now, ending).await
+}
+
+/// A disposition that is chosen is one of the skill's, where it has a list.
+async fn unknown_disposition(
+    tx: &Transaction<'_>,
+    contact: &Contact,
+    chosen: Option<&str>,
+) -> Result<Option<Refusal>, Failure> {
+    let Some(chosen) = chosen else { return Ok(None) };
+    let list = "select dispositions = '{}' or $3 = any(dispositions) from skills where tenant = $1 and id = $2";
+    let row = sql::row(tx, list, &[&contact.tenant, &contact.skill, &words(chosen)]).await?;
+    let is_fine = row.is_none_or(|row| row.get(0));
+    Ok((!is_fine).then_some(Refusal::UnknownDisposition))
+}
+
+/// Wrap-up without a disposition is finished by its timer alone where the skill requires one and none is chosen yet.
+async fn missing_disposition(tx: &Transaction<'_>, contact: &Contact) -> Result<Option<Refusal>, Failure> {
+    let row = sql::row(
+        tx,
+        "select k.disposition_required and c.disposition is null
+         from contacts c join skills k on k.tenant = c.tenant and k.id = c.skill where c.id = $1",
+        &[&contact.id],
+    )
+    .await?;
+    Ok(row.filter(|row| row.get(0)).map(|_| Refusal::DispositionMissing))
 }
 
 /// Whether an agent has the contact, or parked it.
@@ -116,7 +141,8 @@ async fn finish(
         Some(c) if c.agent.as_ref() != Some(&finished.agent) => Some(Refusal::NotAMember),
         Some(c) if c.state == "closed" => Some(Refusal::AlreadyEnded),
         Some(c) if c.state != "wrap_up" => Some(Refusal::NotFound),
-        Some(_) => None,
+        Some(c) if finished.disposition.is_none() => missing_disposition(tx, c).await?,
+        Some(c) => unknown_disposition(tx, c, finished.disposition.as_deref()).await?,
     };
     if let Some(why) = why_not {
         let refused = Refused { id: message.id, fact: message.fact, tenant: &finished.tenant, why };

@@ -77,7 +77,7 @@ hearable! {
     ContactDue ["contact_id", "due_at"],
     ContactQueued ["contact_id", "room_id", "skill", "priority", "queued_at"],
     OfferSettled ["offer_id", "contact_id", "agent", "outcome", "reason", "from_agent"],
-    AgentChanged ["agent", "state", "code", "slots_used", "limit"],
+    AgentChanged ["agent", "state", "next_state", "code", "slots_used", "limit"],
     AgentFreed ["agent", "state", "code", "slots_used", "limit"],
     SmsRequested ["sms_id", "room_id", "entry_id", "from", "from_country", "to", "text", "carrier"],
     SmsSubmitted ["sms_id", "parts", "reason"],

@@ -253,6 +253,8 @@ super::facts! {
         agent: Slug,
         /// Now.
         state: AgentState,
+        /// The state that follows when the last slot is freed; nothing new is offered until then.
+        #[serde(default, skip_serializing_if = "Option::is_none")] next_state: Option<AgentState>,
         /// Why unavailable.
         #[serde(skip_serializing_if = "Option::is_none")] code: Option<Slug>,
         /// Pending offers + active + wrap-up contacts.

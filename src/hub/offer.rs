@@ -59,18 +59,20 @@ pub async fn make(tx: &Transaction<'_>, offers: &[Offer]) -> Result<(), Failure>
     let lapses: Vec<Timestamp> = offers.iter().map(|o| o.lapses_at).collect();
     let causes: Vec<FactId> = offers.iter().map(|o| o.caused_by).collect();
     let ordinals: Vec<i32> = offers.iter().map(|o| o.ordinal).collect();
+    let skills: Vec<&Slug> = offers.iter().map(|o| &o.skill).collect();
     let offered = sql::touch(
         tx,
         "with made as (
-           insert into offers (id, tenant, contact_id, room_id, agent, state, made_at, lapses_at, caused_by, ordinal)
-           select id, tenant, contact, room, agent, 'pending', made_at, lapses_at, cause, ordinal
+           insert into offers (id, tenant, contact_id, room_id, agent, state, made_at, lapses_at, caused_by, ordinal,
+                               skill)
+           select id, tenant, contact, room, agent, 'pending', made_at, lapses_at, cause, ordinal, skill
            from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[],
-                       $7::timestamptz[], $8::uuid[], $9::int[])
-             as o (id, tenant, contact, room, agent, made_at, lapses_at, cause, ordinal)
+                       $7::timestamptz[], $8::uuid[], $9::int[], $10::text[])
+             as o (id, tenant, contact, room, agent, made_at, lapses_at, cause, ordinal, skill)
            returning contact_id, agent)
          update contacts c set state = 'offered', agent = made.agent
          from made where c.id = made.contact_id and c.state = 'queued'",
-        &[&ids, &tenants, &contacts, &rooms, &agents, &made, &lapses, &causes, &ordinals],
+        &[&ids, &tenants, &contacts, &rooms, &agents, &made, &lapses, &causes, &ordinals, &skills],
     )
     .await?;
     if offered == offers.len() as u64 {
@@ -84,8 +86,9 @@ pub async fn make(tx: &Transaction<'_>, offers: &[Offer]) -> Result<(), Failure>
 pub async fn hand(tx: &Transaction<'_>, offer: &Offer) -> Result<(), Failure> {
     sql::touch(
         tx,
-        "insert into offers (id, tenant, contact_id, room_id, agent, state, made_at, lapses_at, caused_by, ordinal, from_agent)
-         values ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10)",
+        "insert into offers (id, tenant, contact_id, room_id, agent, state, made_at, lapses_at, caused_by, ordinal, from_agent,
+                             skill)
+         values ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10, $11)",
         &[
             &offer.id,
             &offer.ends.tenant,
@@ -97,6 +100,7 @@ pub async fn hand(tx: &Transaction<'_>, offer: &Offer) -> Result<(), Failure> {
             &offer.caused_by,
             &offer.ordinal,
             &offer.from_agent,
+            &offer.skill,
         ],
     )
     .await?;
@@ -107,7 +111,7 @@ pub async fn hand(tx: &Transaction<'_>, offer: &Offer) -> Result<(), Failure> {
 pub async fn of_causes(tx: &Transaction<'_>, causes: &[FactId]) -> Result<Vec<(Offer, Option<String>)>, Failure> {
     let rows = sql::rows(
         tx,
-        "select o.id, o.contact_id, o.room_id, o.agent, c.skill, r.tenant, r.channel, r.our_number, r.our_country,
+        "select o.id, o.contact_id, o.room_id, o.agent, coalesce(o.skill, c.skill), r.tenant, r.channel, r.our_number, r.our_country,
                 r.customer_number, c.queued_at, o.made_at, o.lapses_at, o.caused_by, o.ordinal,
                 r.traceparent, o.from_agent
          from offers o join contacts c on c.id = o.contact_id join rooms r on r.id = o.room_id

@@ -80,6 +80,12 @@ refusals! {
     AgentUnavailable = "agent_unavailable", "This agent is not available now.";
     /// The agent has it, or it is offered to the agent.
     AlreadyHeld = "already_held", "This agent has the contact, or an offer of it, already.";
+    /// Not among the skill's dispositions.
+    UnknownDisposition = "unknown_disposition", "This disposition is not one of the skill's; choose one of those.";
+    /// The skill requires one.
+    DispositionMissing = "disposition_missing", "This skill requires a disposition; choose one.";
+    /// Not among the tenant's codes.
+    UnknownCode = "unknown_code", "This code is not one of the tenant's; choose one of those.";
     /// Not in this version.
     NotSupported = "not_supported", "This installation cannot do that yet.";
 }

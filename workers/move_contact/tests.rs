@@ -353,3 +353,17 @@ async fn transfers_that_race_for_the_last_slot_never_pass_the_limit() {
     assert_eq!(names(&ran.outcomes[0]), ["offer.made", "offer.due"]);
     assert_eq!(refusal(&ran.outcomes[1]), "no_free_slot");
 }
+
+#[tokio::test]
+async fn what_was_said_before_a_transfer_is_said_the_same_again_after_it() {
+    let ran = run(20, two_active, &[by_agent(100, "transfer.asked", 1, "papa", json!({"skill": "urgent"}))]).await;
+    let pool = &ran.database.pool;
+    let repeat = crate::rehearsal::text(1, &crate::rehearsal::customer(1), MAIN, "hello", at(10));
+    let again = handle(&crate::receive_sms::ReceiveSms, pool, at(30), &[repeat]).await;
+    assert_eq!(the(&again[0], "contact.queued")["skill"], "sms");
+    let asked = crate::support::trial::said(&again[0]).into_iter().find(|p| p.fact == "contact.queued").unwrap();
+    let offered =
+        handle(&crate::route_contact::RouteContact, pool, at(30), &[crate::support::trial::heard(&asked)]).await;
+    let made = the(&offered[0], "offer.made");
+    assert_eq!((&made["skill"], &made["agent"]), (&json!("sms"), &json!("papa")));
+}

@@ -82,7 +82,10 @@ async fn stage() -> Database {
     database.pool = db::pool(&database.url, "texthub test", 4).unwrap();
     den(&database.pool).await;
     recount::install(&database.pool).await;
-    let answers = "update skills set response_s = 60, response_reminder_s = 20 where id = 'urgent'";
+    let answers = "update skills set response_s = 60, response_reminder_s = 20 where id = 'urgent';
+        update skills set dispositions = '{solved,other}', disposition_required = true, default_disposition = 'other'
+        where id = 'sms';
+        insert into codes (tenant, id, name, max_s) values ('bears', 'lunch', 'Lunch', 100)";
     database.pool.get().await.unwrap().batch_execute(answers).await.unwrap();
     database
 }
@@ -118,7 +121,8 @@ async fn forget(pool: &Pool) {
          delete from heard; delete from inbound_ids; delete from refusals; delete from consent_entries;
          delete from opt_outs; update skills set asked_id = null, asked_at = null;
          update agents set state = 'logged_out', code = null, moved_at = '2000-01-01Z', lease_until = null,
-           timer_due_at = null, vanished_at = null, misses = 0, slots_used = 0, idle_since = '2000-01-01Z'";
+           timer_due_at = null, vanished_at = null, misses = 0, slots_used = 0, idle_since = '2000-01-01Z',
+           next_state = null, next_code = null, unavailable_until = null";
     pool.get().await.unwrap().batch_execute(forget).await.unwrap();
 }
 
@@ -221,7 +225,7 @@ async fn somebody_ends(world: &mut World) {
     }
     let contact = world.one(&contacts);
     let agent = somebody(world, &contact);
-    let disposition = world.one(&[None, None, Some("solved")]);
+    let disposition = world.one(&[None, None, Some("solved"), Some("nonsense")]);
     if contact["state"] == "wrap_up" || world.happens(10) {
         let body = json!({"tenant": "bears", "agent": agent, "contact_id": contact["id"], "disposition": disposition});
         world.publish("wrap_up.finished", body);
@@ -267,7 +271,8 @@ fn agent_moves(world: &mut World) {
     let state = world.one(&["available", "available", "available", "unavailable", "logged_out"]);
     let until = world.happens(30).then(|| world.now + jiff::SignedDuration::from_secs(60));
     let body = json!({"tenant": "bears", "agent": world.one(&AGENTS), "state": state, "moved_at": world.lately(20),
-                      "until": until});
+                      "until": until, "when": world.one(&["now", "now", "free"]),
+                      "code": (state == "unavailable" && world.happens(50)).then_some("lunch")});
     world.publish("agent.moved", body);
 }
 

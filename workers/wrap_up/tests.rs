@@ -261,3 +261,33 @@ async fn a_parked_contact_is_ended_by_who_parked_it_and_holds_nothing() {
     assert_eq!(refusal(&ran.outcomes[0]), "not_a_member");
     assert_eq!(names(&ran.outcomes[1]), ["room.closed", "contact.closed"]);
 }
+
+#[tokio::test]
+async fn dispositions_are_the_skills_and_a_required_one_that_nobody_chose_is_the_default() {
+    let set_up = async |pool: &Pool| {
+        den_with(pool, &["papa", "baby"]).await;
+        let codes = "update skills set dispositions = '{solved,other}', disposition_required = true,
+            default_disposition = 'other' where tenant = 'bears'";
+        pool.get().await.unwrap().batch_execute(codes).await.unwrap();
+        ended(pool, at(10), 1, MAIN).await;
+        active(pool, at(10), 2, RUSH).await;
+        queued(pool, at(10), 3, MAIN).await;
+    };
+    let batch = [
+        ends(100, 2, "agent", "baby", Some("nonsense")),
+        finishes(101, 1, "papa", json!({"disposition": "nonsense"})),
+        finishes(102, 1, "papa", json!({})),
+        ends(103, 2, "agent", "baby", None),
+        ends(104, 3, "supervisor", "ranger", None),
+    ];
+    let ran = run(20, set_up, &batch).await;
+    let refused: Vec<String> = ran.outcomes[..3].iter().map(refusal).collect();
+    assert_eq!(refused, ["unknown_disposition", "unknown_disposition", "disposition_missing"]);
+    assert_eq!(the(&ran.outcomes[3], "contact.closed")["disposition"], "other", "no wrap-up to choose one in");
+    assert_eq!(the(&ran.outcomes[4], "contact.closed")["disposition"], Value::Null, "nobody worked it");
+    let pool = &ran.database.pool;
+    let late = handle(&Each(WrapUp), pool, at(40), &[due(200, "wrap_up.due", 1, 40)]).await;
+    assert_eq!(the(&late[0], "contact.closed")["disposition"], "other");
+    let chosen = run(20, set_up, &[finishes(100, 1, "papa", json!({"disposition": "solved"}))]).await;
+    assert_eq!(the(&chosen.outcomes[0], "contact.closed")["disposition"], "solved");
+}

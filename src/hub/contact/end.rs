@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
-use crate::facts::due::WrapUpDue;
+use crate::facts::due::{AgentDue, WrapUpDue};
 use crate::facts::envelope::{Fact, Publication};
 use crate::facts::heard::AgentState;
 use crate::facts::ids::{ContactId, FactId, OfferId, RoomId, SessionId, Slug};
@@ -107,7 +107,8 @@ async fn load<'a>(tx: &Transaction<'_>, now: Timestamp, asked: &'a [Ending]) -> 
         "select c.id, c.tenant, c.room_id, c.state, c.queued_at, c.agent, c.accepted_at, c.ended_at, c.outcome,
                 c.reason, c.disposition, k.wrap_up_s, r.closed_at is null,
                 r.tenant, r.channel, r.our_number, r.our_country, r.customer_number,
-                s.id, s.agent, s.timeout_s, s.deadline_at, s.timer_gen, s.timer_due_at
+                s.id, s.agent, s.timeout_s, s.deadline_at, s.timer_gen, s.timer_due_at,
+                case when k.disposition_required and c.accepted_at is not null then k.default_disposition end
          from contacts c
          join rooms r on r.id = c.room_id
          join skills k on k.tenant = c.tenant and k.id = c.skill
@@ -138,7 +139,12 @@ async fn load<'a>(tx: &Transaction<'_>, now: Timestamp, asked: &'a [Ending]) -> 
             // what the end of the conversation decided stands through wrap-up
             outcome: kept.or(ask.outcome).unwrap_or(own),
             reason: row.get::<_, Option<String>>(9).or_else(|| Some(ask.reason.clone())),
-            disposition: ask.disposition.clone().or_else(|| row.get(10)),
+            // a required one that nobody chose by the end is the skill's default
+            disposition: ask
+                .disposition
+                .clone()
+                .or_else(|| row.get(10))
+                .or_else(|| row.get::<_, Option<String>>(24).filter(|_| wrap_up.is_none())),
             is_room_open: row.get(12),
             ends: Ends::of_row(row, 13),
             session: session_of(row, &ask.contact_id),
@@ -209,7 +215,7 @@ fn say(now: Timestamp, ended: &Ended<'_>, standings: &HashMap<(Slug, Slug), Stan
     said.push(say_closed(now, ended));
     if let Some(standing) = ended.agent.as_ref().and_then(|agent| standings.get(&(ended.tenant.clone(), agent.clone())))
     {
-        said.push(say_freed(now, cause, standing));
+        said.extend(say_freed(now, cause, standing));
     }
     said
 }
@@ -250,10 +256,10 @@ fn say_closed(now: Timestamp, ended: &Ended<'_>) -> Publication {
     Publication::of(&said, ended.ends.scope())
 }
 
-/// The fact that tells of a freed slot.
+/// The fact that tells of a freed slot; where it was the last one of an agent who is about to leave, the ask to do so, too.
 #[must_use]
-pub fn say_freed(now: Timestamp, cause: FactId, standing: &Standing) -> Publication {
-    let said = AgentFreed {
+pub fn say_freed(now: Timestamp, cause: FactId, standing: &Standing) -> Vec<Publication> {
+    let freed = AgentFreed {
         id: cause.derive(AgentFreed::NAME, 0),
         cause_id: cause,
         at: now,
@@ -264,7 +270,19 @@ pub fn say_freed(now: Timestamp, cause: FactId, standing: &Standing) -> Publicat
         slots_used: standing.slots_used,
         limit: standing.limit,
     };
-    Publication::of(&said, standing.tenant.as_str())
+    let mut said = vec![Publication::of(&freed, standing.tenant.as_str())];
+    if standing.next_state.is_some() && standing.slots_used == 0 {
+        let due = AgentDue {
+            id: cause.derive("agent.due of the next state", 0),
+            cause_id: cause,
+            at: now,
+            tenant: standing.tenant.clone(),
+            agent: standing.agent.clone(),
+            due_at: now,
+        };
+        said.push(Publication::of(&due, standing.tenant.as_str()));
+    }
+    said
 }
 
 /// The column's word as a word of the contract.

@@ -90,7 +90,9 @@ pub async fn lock_with_rooms(tx: &Transaction<'_>, ids: &[ContactId]) -> Result<
 
 /// The contacts that these facts queued: for repeats.
 pub async fn of_causes(tx: &Transaction<'_>, causes: &[FactId]) -> Result<Vec<Contact>, Failure> {
-    let sql = format!("select {COLUMNS} from contacts c where c.caused_by = any($1)");
+    // what was said then: under the skill that it had
+    let columns = COLUMNS.replace("c.skill", "coalesce(c.first_skill, c.skill)");
+    let sql = format!("select {columns} from contacts c where c.caused_by = any($1)");
     Ok(sql::rows(tx, &sql, &[&causes]).await?.iter().map(from_row).collect())
 }
 

@@ -50,6 +50,7 @@ pub async fn requeue(
     sql::touch(
         tx,
         "update contacts c set state = 'queued', agent = null, waiting_since = $4, skill = coalesce(q.skill, c.skill),
+           first_skill = coalesce(c.first_skill, c.skill),
            preferred_agent = q.preferred, held_since = null, answer_due_at = null, reminded_at = null
          from unnest($1::uuid[], $2::text[], $3::text[]) as q (id, skill, preferred) where c.id = q.id",
         &[&ids, &skills, &preferred, &now],
@@ -58,7 +59,7 @@ pub async fn requeue(
     let freed: Vec<(Slug, Slug)> = held.into_iter().map(|agent| (tenant.clone(), agent.clone())).collect();
     let standings = slot::release(tx, &freed).await?;
     said.extend(asked.iter().map(|a| say_queued_again(now, cause, a)));
-    said.extend(standings.iter().map(|standing| say_freed(now, cause, standing)));
+    said.extend(standings.iter().flat_map(|standing| say_freed(now, cause, standing)));
     Ok(said)
 }
 

@@ -34,7 +34,7 @@ pub async fn park(tx: &Transaction<'_>, now: Timestamp, asked: &Asked<'_>) -> Re
     contact::park(tx, place.contact.id).await?;
     let standings = slot::release(tx, &[(asked.tenant.clone(), agent.clone())]).await?;
     said.push(say(now, asked.id, &place.contact, Handing::Parked, agent));
-    said.extend(standings.iter().map(|standing| contact::say_freed(now, asked.id, standing)));
+    said.extend(standings.iter().flat_map(|standing| contact::say_freed(now, asked.id, standing)));
     Ok(Moved::Done(said))
 }
 

@@ -81,7 +81,7 @@ async fn give(
     said.push(contact::say_moved(now, asked.id, &moved));
     said.extend(session_with(tx, now, asked, place, agent).await?);
     said.extend(timers);
-    said.extend(standings.iter().map(|standing| contact::say_freed(now, asked.id, standing)));
+    said.extend(standings.iter().flat_map(|standing| contact::say_freed(now, asked.id, standing)));
     Ok(Moved::Done(said))
 }
 

@@ -166,7 +166,7 @@ pub async fn accepted(tx: &Transaction<'_>, now: Timestamp, cause: FactId, offer
         session::hand_over(tx, now, cause, &session, &offer.agent).await?,
     ];
     said.extend(timers);
-    said.extend(standings.iter().map(|standing| contact::say_freed(now, cause, standing)));
+    said.extend(standings.iter().flat_map(|standing| contact::say_freed(now, cause, standing)));
     Ok(Moved::Done(said))
 }
 

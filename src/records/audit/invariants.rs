@@ -147,7 +147,7 @@ pub const INVARIANTS: &[Invariant] = &[
                 left join (select tenant, agent, max(closed_at) as at from contacts
                            where closed_at > {now} - interval '2 min' group by tenant, agent) h
                   on h.tenant = a.tenant and h.agent = a.id
-                where a.state = 'available' and a.ended_at is null and a.slot_limit > {used}
+                where a.state = 'available' and a.next_state is null and a.ended_at is null and a.slot_limit > {used}
                 offset 0) a
               join agent_skills s on s.tenant = a.tenant and s.agent = a.id
               join contacts c on c.tenant = s.tenant and c.skill = s.skill and c.state = 'queued'
@@ -169,11 +169,13 @@ pub const INVARIANTS: &[Invariant] = &[
               where not exists (
                 select 1 from agents a join agent_skills s on s.tenant = a.tenant and s.agent = a.id
                 where a.tenant = r.tenant and a.id = r.agent and s.skill = r.skill
-                  and a.state = 'available' and a.ended_at is null and a.slots_used < a.slot_limit)
+                  and a.state = 'available' and a.next_state is null and a.ended_at is null
+                  and a.slots_used < a.slot_limit)
               union all
               select format('agent %s of %s is ready for %s and not noted', a.id, a.tenant, s.skill)
               from agents a join agent_skills s on s.tenant = a.tenant and s.agent = a.id
-              where a.state = 'available' and a.ended_at is null and a.slots_used < a.slot_limit
+              where a.state = 'available' and a.next_state is null and a.ended_at is null
+                and a.slots_used < a.slot_limit
                 and not exists (select 1 from ready_agents r
                                 where r.tenant = a.tenant and r.agent = a.id and r.skill = s.skill)",
     },
@@ -255,6 +257,9 @@ pub const INVARIANTS: &[Invariant] = &[
               union all
               select format('agent %s of %s: the lease was over at %s', id, tenant, lease_until) from agents
               where state <> 'logged_out' and lease_until < {now} - {grace}
+              union all
+              select format('agent %s of %s was to be logged out at %s', id, tenant, unavailable_until) from agents
+              where state = 'unavailable' and unavailable_until < {now} - {grace}
               union all
               select format('agent %s of %s vanished at %s and still holds contact %s', a.id, a.tenant, a.vanished_at, c.id)
               from agents a join contacts c on c.tenant = a.tenant and c.agent = a.id and c.state = 'active'
