@@ -248,6 +248,9 @@ pub const INVARIANTS: &[Invariant] = &[
               where c.state in ('active', 'parked')
                 and not exists (select 1 from sessions s where s.room_id = c.room_id and s.ended_at is null)
               union all
+              select format('contact %s: an answer was due at %s', id, answer_due_at) from contacts
+              where state = 'active' and answer_due_at < {now} - {grace}
+              union all
               select format('contact %s is parked with nobody', c.id) from contacts c join rooms r on r.id = c.room_id
               where c.state = 'parked' and r.agent is null
               union all
