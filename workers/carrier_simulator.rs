@@ -64,9 +64,9 @@ async fn run(host: Host, listen: &str, folder: PathBuf, outbox: Outbox) -> Resul
             Some(told) = under_way.join_next() => told.unwrap_or_else(|error| Err(Lost(error.to_string())))?,
             said = waiting.recv(), if under_way.len() < WINDOW => {
                 let Some(Said { publication, confirmed }) = said else { return Ok(()) };
-                let publisher = host.publisher.clone();
+                let (publisher, partitions) = (host.publisher.clone(), host.partitions);
                 under_way.spawn(async move {
-                    publisher.tell(&[publication]).await?;
+                    publisher.hand_in(&[publication], partitions).await?;
                     let _ = confirmed.send(());
                     Ok(())
                 });

@@ -15,7 +15,7 @@ use texthub::heard;
 use texthub::hub::entry::{storable, storable_json};
 use texthub::hub::inbound::{self, Arrival, Kind};
 use texthub::hub::memory::{self, Seen};
-use texthub::hub::room::Ends;
+use texthub::hub::room::{Ends, Room};
 use texthub::hub::sql;
 use texthub::runtime::worker::{Context, Outcome, Worker};
 use texthub::sms::keywords;
@@ -43,10 +43,10 @@ impl Worker for ReceiveSms {
     ) -> Result<Vec<Outcome>, Failure> {
         let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.len()];
         let arrivals = address(tx, ctx.now, batch, &mut outcomes).await?;
-        let (fresh, twins) = recall(tx, ctx.now, batch, arrivals, &mut outcomes).await?;
-        let mut set_aside: Vec<FactId> = Vec::new();
+        let (fresh, twins, rooms) = recall(tx, ctx.now, batch, arrivals, &mut outcomes).await?;
+        let (mut set_aside, mut rooms) = (Vec::<FactId>::new(), Some(rooms));
         for wave in inbound::waves(fresh) {
-            for (index, fate) in inbound::record(tx, ctx.now, &wave).await? {
+            for (index, fate) in inbound::record(tx, ctx.now, &wave, rooms.take()).await? {
                 outcomes[index] = Some(match fate {
                     Ok(recorded) => {
                         if recorded.is_kept {
@@ -220,31 +220,45 @@ fn visitor(name: &String) -> Result<&String, Reason> {
 }
 
 /// Leaves what was not heard before; repeats (of the fact's id, or of the carrier's) say what was said then. A carrier's
-/// repeat whose first one is in this batch, too, comes beside: it is to get the same answer.
+/// repeat whose first one is in this batch, too, comes beside: it is to get the same answer. The open rooms of all come,
+/// locked in the same round trip.
 async fn recall(
     tx: &Transaction<'_>,
     now: Timestamp,
     batch: &[Message<Inbound>],
     arrivals: Vec<Arrival>,
     outcomes: &mut [Option<Outcome>],
-) -> Result<(Vec<Arrival>, Vec<(usize, usize)>), Failure> {
+) -> Result<(Vec<Arrival>, Vec<(usize, usize)>, Vec<Room>), Failure> {
     if arrivals.is_empty() {
-        return Ok((arrivals, Vec::new()));
+        return Ok((arrivals, Vec::new(), Vec::new()));
     }
     let messages: Vec<&Message<Inbound>> = arrivals.iter().map(|a| &batch[a.index]).collect();
     let tenants: Vec<Option<&Slug>> = arrivals.iter().map(|a| Some(&a.ends.tenant)).collect();
-    let seen = memory::remember(tx, now, ReceiveSms::NAME, &messages, &tenants).await?;
-    let mut again: Vec<(usize, FactId)> = Vec::new();
+    let named = CarrierIds::of(messages.iter().copied());
+    let (seen, noted_before, rooms) = tokio::try_join!(
+        biased;
+        memory::remember(tx, now, ReceiveSms::NAME, &messages, &tenants),
+        note_carrier_ids(tx, now, &named),
+        inbound::lock_rooms(tx, &arrivals),
+    )?;
+    let (mut again, mut reused): (Vec<(usize, FactId)>, Vec<FactId>) = (Vec::new(), Vec::new());
     let mut fresh: Vec<Arrival> = Vec::with_capacity(arrivals.len());
     for (arrival, seen) in arrivals.into_iter().zip(seen) {
         match seen {
             Seen::Fresh => fresh.push(arrival),
-            Seen::Reused => outcomes[arrival.index] = Some(Outcome::Reject(memory::reused())),
+            Seen::Reused => {
+                reused.push(arrival.id);
+                outcomes[arrival.index] = Some(Outcome::Reject(memory::reused()));
+            }
             Seen::Repeat { said: Some(said), .. } => outcomes[arrival.index] = Some(Outcome::Done(said)),
             Seen::Repeat { first_id, .. } => again.push((arrival.index, first_id.unwrap_or(arrival.id))),
         }
     }
-    let firsts = carrier_repeats(tx, now, batch, &fresh).await?;
+    if !reused.is_empty() {
+        forget_carrier_ids(tx, batch, &reused).await?;
+    }
+    let mut firsts = if noted_before > 0 { carrier_repeats(tx, &named).await? } else { HashMap::new() };
+    firsts.retain(|id, _| fresh.iter().any(|arrival| arrival.id == *id));
     let repeats: Vec<(FactId, FactId)> =
         fresh.iter().filter_map(|a| firsts.get(&a.id).map(|first| (a.id, *first))).collect();
     if !repeats.is_empty() {
@@ -268,49 +282,60 @@ async fn recall(
             outcomes[index] = Some(Outcome::Done(said.into_iter().map(|p| p.traced(trace)).collect()));
         }
     }
-    Ok((fresh, twins))
+    Ok((fresh, twins, rooms))
 }
 
-/// Those whose carrier's id came before with the same content, with the id of the first.
-async fn carrier_repeats(
-    tx: &Transaction<'_>,
-    now: Timestamp,
-    batch: &[Message<Inbound>],
-    fresh: &[Arrival],
-) -> Result<HashMap<FactId, FactId>, Failure> {
-    let (mut carriers, mut carrier_ids, mut digests, mut ids) = (vec![], vec![], vec![], vec![]);
-    for arrival in fresh {
-        let Inbound::SmsReceived(sms) = &batch[arrival.index].body else { continue };
-        let Some(carrier_sms_id) = sms.carrier_sms_id.as_deref().filter(|id| !id.is_empty()) else { continue };
-        carriers.push(sms.carrier.as_str());
-        carrier_ids.push(carrier_sms_id);
-        digests.push(content(sms));
-        ids.push(arrival.id);
+/// What carriers call the texts of a batch, column by column.
+#[derive(Default)]
+struct CarrierIds<'a> {
+    carriers: Vec<&'a str>,
+    carrier_ids: Vec<&'a str>,
+    digests: Vec<Vec<u8>>,
+    ids: Vec<FactId>,
+}
+
+impl<'a> CarrierIds<'a> {
+    fn of(messages: impl Iterator<Item = &'a Message<Inbound>>) -> Self {
+        let mut columns = Self::default();
+        for message in messages {
+            let Inbound::SmsReceived(sms) = &message.body else { continue };
+            let Some(carrier_sms_id) = sms.carrier_sms_id.as_deref().filter(|id| !id.is_empty()) else { continue };
+            columns.carriers.push(sms.carrier.as_str());
+            columns.carrier_ids.push(carrier_sms_id);
+            columns.digests.push(content(sms));
+            columns.ids.push(message.id);
+        }
+        columns
     }
-    if ids.is_empty() {
-        return Ok(HashMap::new());
+}
+
+/// Notes what carriers call these texts; how many of them were noted before.
+async fn note_carrier_ids(tx: &Transaction<'_>, now: Timestamp, columns: &CarrierIds<'_>) -> Result<usize, Failure> {
+    if columns.ids.is_empty() {
+        return Ok(0);
     }
-    let inserted = sql::rows(
+    let inserted = sql::touch(
         tx,
         "insert into inbound_ids (carrier, carrier_sms_id, digest, first_id, at)
          select carrier, carrier_sms_id, digest, id, $5
          from unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[]) as i (carrier, carrier_sms_id, digest, id)
          order by carrier, carrier_sms_id, digest
-         on conflict (carrier, carrier_sms_id, digest) do nothing
-         returning first_id",
-        &[&carriers, &carrier_ids, &digests, &ids, &now],
+         on conflict (carrier, carrier_sms_id, digest) do nothing",
+        &[&columns.carriers, &columns.carrier_ids, &columns.digests, &columns.ids, &now],
     )
     .await?;
-    if inserted.len() == ids.len() {
-        return Ok(HashMap::new());
-    }
+    Ok(columns.ids.len() - usize::try_from(inserted).unwrap_or(0))
+}
+
+/// Those whose carrier's id came before with the same content, with the id of the first.
+async fn carrier_repeats(tx: &Transaction<'_>, columns: &CarrierIds<'_>) -> Result<HashMap<FactId, FactId>, Failure> {
     let rows = sql::rows(
         tx,
         "select i.id, k.first_id
          from unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[]) as i (carrier, carrier_sms_id, digest, id)
          join inbound_ids k using (carrier, carrier_sms_id, digest)
          where k.first_id <> i.id",
-        &[&carriers, &carrier_ids, &digests, &ids],
+        &[&columns.carriers, &columns.carrier_ids, &columns.digests, &columns.ids],
     )
     .await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
@@ -322,17 +347,14 @@ async fn forget_carrier_ids(
     batch: &[Message<Inbound>],
     set_aside: &[FactId],
 ) -> Result<(), Failure> {
-    let (mut carriers, mut carrier_ids) = (vec![], vec![]);
-    for message in batch.iter().filter(|message| set_aside.contains(&message.id)) {
-        let Inbound::SmsReceived(sms) = &message.body else { continue };
-        carriers.push(sms.carrier.as_str());
-        carrier_ids.push(sms.carrier_sms_id.as_deref().unwrap_or_default());
-    }
+    let columns = CarrierIds::of(batch.iter().filter(|message| set_aside.contains(&message.id)));
     sql::touch(
         tx,
-        "delete from inbound_ids k using unnest($1::text[], $2::text[]) as i (carrier, carrier_sms_id)
-         where k.carrier = i.carrier and k.carrier_sms_id = i.carrier_sms_id and k.first_id = any($3)",
-        &[&carriers, &carrier_ids, &set_aside],
+        "delete from inbound_ids k
+         using unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[]) as i (carrier, carrier_sms_id, digest, id)
+         where k.carrier = i.carrier and k.carrier_sms_id = i.carrier_sms_id and k.digest = i.digest
+           and k.first_id = i.id",
+        &[&columns.carriers, &columns.carrier_ids, &columns.digests, &columns.ids],
     )
     .await?;
     Ok(())

@@ -139,13 +139,13 @@ async fn claim(
     cause: FactId,
     ordinal: i32,
 ) -> Result<Vec<(Offer, Option<String>)>, Failure> {
-    let next = waiting::next(tx, tenant, skill, CLAIM).await?;
+    let (next, lapses_at) =
+        tokio::try_join!(biased; waiting::next(tx, now, tenant, skill, CLAIM), lapse(tx, tenant, skill, now))?;
     if next.is_empty() {
         return Ok(Vec::new());
     }
-    let ids: Vec<ContactId> = next.iter().map(|n| n.waiting.id).collect();
-    let (cooling, lapses_at) =
-        tokio::try_join!(biased; waiting::cooling(tx, now, &ids), lapse(tx, tenant, skill, now))?;
+    let cooling: HashSet<(ContactId, Slug)> =
+        next.iter().flat_map(|n| n.cooling.iter().map(|agent| (n.waiting.id, agent.clone()))).collect();
     let preferred: Vec<&Slug> = next.iter().filter_map(|n| n.waiting.preferred_agent.as_ref()).collect();
     // those who must not get a contact yet stand in the way of the others: look as much further
     let limit = i64::try_from(next.len() + cooling.len()).unwrap_or(CLAIM);
@@ -161,10 +161,6 @@ async fn claim(
     }
     let wanted: Vec<(Slug, Slug, i32)> =
         wanted.into_iter().map(|(agent, n)| (tenant.clone(), agent.clone(), n)).collect();
-    let reserved = slot::reserve(tx, now, Asks::Available, &wanted).await?;
-    if reserved.iter().any(|answer| *answer != Reservation::Reserved) {
-        return Err(Failure::Retry("a locked candidate had no slot".into()));
-    }
     let by_id: HashMap<ContactId, &Next> = next.iter().map(|n| (n.waiting.id, n)).collect();
     let offers: Vec<(Offer, Option<String>)> = pairs
         .iter()
@@ -189,7 +185,12 @@ async fn claim(
             Some((offer, contact.traceparent.clone()))
         })
         .collect();
-    offer::make(tx, &offers.iter().map(|(offer, _)| offer.clone()).collect::<Vec<_>>()).await?;
+    let made: Vec<Offer> = offers.iter().map(|(offer, _)| offer.clone()).collect();
+    let (reserved, ()) =
+        tokio::try_join!(biased; slot::reserve(tx, now, Asks::Available, &wanted), offer::make(tx, &made))?;
+    if reserved.iter().any(|answer| *answer != Reservation::Reserved) {
+        return Err(Failure::Retry("a locked candidate had no slot".into()));
+    }
     Ok(offers)
 }
 

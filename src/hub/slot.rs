@@ -4,6 +4,7 @@
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
 
 use super::sql;
 use crate::facts::ids::Slug;
@@ -61,19 +62,11 @@ pub async fn reserve(
     let tenants: Vec<&Slug> = wanted.iter().map(|w| &w.0).collect();
     let agents: Vec<&Slug> = wanted.iter().map(|w| &w.1).collect();
     let counts: Vec<i32> = wanted.iter().map(|w| w.2).collect();
-    lock(tx, &tenants, &agents).await?;
-    let reserved = sql::rows(
-        tx,
-        "update agents a
-         set slots_used = a.slots_used + w.n, idle_since = $4
-         from unnest($1::text[], $2::text[], $3::int[]) as w (tenant, agent, n)
-         where a.tenant = w.tenant and a.id = w.agent and a.ended_at is null
-           and a.slots_used + w.n <= a.slot_limit
-           and (a.state = 'available' and (a.next_state is null or $5) or ($5 and a.state = 'unavailable'))
-         returning a.tenant, a.id",
-        &[&tenants, &agents, &counts, &now, &(asks == Asks::LoggedIn)],
-    )
-    .await?;
+    let both: [&(dyn ToSql + Sync); 2] = [&tenants, &agents];
+    let asks_logged_in = asks == Asks::LoggedIn;
+    let taking: [&(dyn ToSql + Sync); 5] = [&tenants, &agents, &counts, &now, &asks_logged_in];
+    let answers = sql::together(tx, [(LOCK, &both), (RESERVE, &taking), (REFRESH, &both)]).await?;
+    let reserved = answers.get(1).map(Vec::as_slice).unwrap_or_default();
     let taken: Vec<(Slug, Slug)> = reserved.iter().map(|row| (row.get(0), row.get(1))).collect();
     let mut answers = Vec::with_capacity(wanted.len());
     for (tenant, agent, _) in wanted {
@@ -83,7 +76,6 @@ pub async fn reserve(
             why_not(tx, asks, tenant, agent).await?
         });
     }
-    refresh_ready_of(tx, &tenants, &agents).await?;
     Ok(answers)
 }
 
@@ -111,18 +103,9 @@ pub async fn release(tx: &Transaction<'_>, freed: &[(Slug, Slug)]) -> Result<Vec
     }
     let tenants: Vec<&Slug> = freed.iter().map(|f| &f.0).collect();
     let agents: Vec<&Slug> = freed.iter().map(|f| &f.1).collect();
-    lock(tx, &tenants, &agents).await?;
-    let rows = sql::rows(
-        tx,
-        "update agents a set slots_used = a.slots_used - f.n
-         from (select tenant, agent, count(*)::int as n
-               from unnest($1::text[], $2::text[]) as f (tenant, agent) group by tenant, agent) f
-         where a.tenant = f.tenant and a.id = f.agent
-         returning a.tenant, a.id, a.state, a.code, a.slots_used, a.slot_limit, a.next_state",
-        &[&tenants, &agents],
-    )
-    .await?;
-    refresh_ready_of(tx, &tenants, &agents).await?;
+    let both: [&(dyn ToSql + Sync); 2] = [&tenants, &agents];
+    let answers = sql::together(tx, [(LOCK, &both), (RELEASE, &both), (REFRESH, &both)]).await?;
+    let rows = answers.get(1).map(Vec::as_slice).unwrap_or_default();
     Ok(rows.iter().map(standing).collect())
 }
 
@@ -152,50 +135,51 @@ fn standing(row: &tokio_postgres::Row) -> Standing {
 
 /// Locks agents of one tenant before several of their slots change hands: one statement that locks all keeps the order.
 pub async fn hold(tx: &Transaction<'_>, tenant: &Slug, agents: &[&Slug]) -> Result<(), Failure> {
-    lock(tx, &vec![tenant; agents.len()], agents).await
+    sql::touch(tx, LOCK, &[&vec![tenant; agents.len()], &agents]).await?;
+    Ok(())
 }
 
 /// Locks agents in the one order, so that no two transactions wait for each other in a circle.
-async fn lock(tx: &Transaction<'_>, tenants: &[&Slug], agents: &[&Slug]) -> Result<(), Failure> {
-    sql::touch(
-        tx,
-        "select 1 from agents a
-         where (a.tenant, a.id) in (select * from unnest($1::text[], $2::text[]))
-         order by a.tenant, a.id for update",
-        &[&tenants, &agents],
-    )
-    .await?;
-    Ok(())
-}
+const LOCK: &str = "select 1 from agents a
+     where (a.tenant, a.id) in (select * from unnest($1::text[], $2::text[]))
+     order by a.tenant, a.id for update";
+
+const RESERVE: &str = "update agents a
+     set slots_used = a.slots_used + w.n, idle_since = $4
+     from unnest($1::text[], $2::text[], $3::int[]) as w (tenant, agent, n)
+     where a.tenant = w.tenant and a.id = w.agent and a.ended_at is null
+       and a.slots_used + w.n <= a.slot_limit
+       and (a.state = 'available' and (a.next_state is null or $5) or ($5 and a.state = 'unavailable'))
+     returning a.tenant, a.id";
+
+const RELEASE: &str = "update agents a set slots_used = a.slots_used - f.n
+     from (select tenant, agent, count(*)::int as n
+           from unnest($1::text[], $2::text[]) as f (tenant, agent) group by tenant, agent) f
+     where a.tenant = f.tenant and a.id = f.agent
+     returning a.tenant, a.id, a.state, a.code, a.slots_used, a.slot_limit, a.next_state";
+
+const REFRESH: &str =
+    "with asked as (select distinct tenant, agent from unnest($1::text[], $2::text[]) as q (tenant, agent)),
+     want as (
+       select s.tenant, s.skill, s.agent, s.proficiency, a.idle_since
+       from asked q
+       join agents a on a.tenant = q.tenant and a.id = q.agent
+       join agent_skills s on s.tenant = q.tenant and s.agent = q.agent
+       where a.state = 'available' and a.next_state is null and a.ended_at is null and a.slots_used < a.slot_limit),
+     gone as (
+       delete from ready_agents r using asked q
+       where r.tenant = q.tenant and r.agent = q.agent
+         and not exists (select 1 from want w where w.tenant = r.tenant and w.agent = r.agent and w.skill = r.skill))
+     insert into ready_agents as r (tenant, skill, agent, proficiency, idle_since)
+     select tenant, skill, agent, proficiency, idle_since from want
+     on conflict (tenant, agent, skill) do update
+       set proficiency = excluded.proficiency, idle_since = excluded.idle_since
+       where (r.proficiency, r.idle_since) is distinct from (excluded.proficiency, excluded.idle_since)";
 
 /// Makes `ready_agents` right for agents of one tenant whose lock is held: after a change of slots, state, skills or limit.
 pub async fn refresh_ready(tx: &Transaction<'_>, tenant: &Slug, agents: &[Slug]) -> Result<(), Failure> {
     let tenants = vec![tenant; agents.len()];
     let agents: Vec<&Slug> = agents.iter().collect();
-    refresh_ready_of(tx, &tenants, &agents).await
-}
-
-async fn refresh_ready_of(tx: &Transaction<'_>, tenants: &[&Slug], agents: &[&Slug]) -> Result<(), Failure> {
-    sql::touch(
-        tx,
-        "with asked as (select distinct tenant, agent from unnest($1::text[], $2::text[]) as q (tenant, agent)),
-         want as (
-           select s.tenant, s.skill, s.agent, s.proficiency, a.idle_since
-           from asked q
-           join agents a on a.tenant = q.tenant and a.id = q.agent
-           join agent_skills s on s.tenant = q.tenant and s.agent = q.agent
-           where a.state = 'available' and a.next_state is null and a.ended_at is null and a.slots_used < a.slot_limit),
-         gone as (
-           delete from ready_agents r using asked q
-           where r.tenant = q.tenant and r.agent = q.agent
-             and not exists (select 1 from want w where w.tenant = r.tenant and w.agent = r.agent and w.skill = r.skill))
-         insert into ready_agents as r (tenant, skill, agent, proficiency, idle_since)
-         select tenant, skill, agent, proficiency, idle_since from want
-         on conflict (tenant, agent, skill) do update
-           set proficiency = excluded.proficiency, idle_since = excluded.idle_since
-           where (r.proficiency, r.idle_since) is distinct from (excluded.proficiency, excluded.idle_since)",
-        &[&tenants, &agents],
-    )
-    .await?;
+    sql::touch(tx, REFRESH, &[&tenants, &agents]).await?;
     Ok(())
 }

@@ -17,12 +17,18 @@ pub async fn of_skill(
 ) -> Result<Vec<Candidate>, Failure> {
     let rows = sql::rows(
         tx,
-        "select r.agent, r.proficiency, r.idle_since, a.slot_limit - a.slots_used
-         from ready_agents r join agents a on a.tenant = r.tenant and a.id = r.agent
-         where r.tenant = $1 and r.skill = $2 and a.state = 'available' and a.ended_at is null
-           and a.slots_used < a.slot_limit
+        // the fence of `limit` keeps it at one agent's row at a time, in the order of the ready set: as fast among ten
+        // thousand agents as among ten
+        "select r.agent, r.proficiency, r.idle_since, a.free
+         from ready_agents r
+         cross join lateral (
+           select a.slot_limit - a.slots_used as free from agents a
+           where a.tenant = r.tenant and a.id = r.agent and a.state = 'available' and a.ended_at is null
+             and a.slots_used < a.slot_limit
+           limit 1 for update of a skip locked) a
+         where r.tenant = $1 and r.skill = $2
          order by r.proficiency, r.idle_since, r.agent
-         limit $3 for update of a skip locked",
+         limit $3",
         &[tenant, skill, &limit],
     )
     .await?;

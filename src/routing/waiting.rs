@@ -1,7 +1,5 @@
 //! The queue: waiting contacts of a skill by effective priority, then by their original time of queueing.
 
-use std::collections::HashSet;
-
 use deadpool_postgres::Transaction;
 use jiff::{SignedDuration, Timestamp};
 
@@ -27,19 +25,33 @@ pub struct Next {
     pub queued_at: Timestamp,
     /// The trace of its room.
     pub traceparent: Option<String>,
+    /// Agents who must not get it yet: they refused or missed it, gave it away or did not answer less than the cool-down ago.
+    pub cooling: Vec<Slug>,
 }
 
 /// Locks the first `limit` waiting contacts of a skill; those that somebody else is moving are passed over.
-pub async fn next(tx: &Transaction<'_>, tenant: &Slug, skill: &Slug, limit: i64) -> Result<Vec<Next>, Failure> {
+pub async fn next(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    tenant: &Slug,
+    skill: &Slug,
+    limit: i64,
+) -> Result<Vec<Next>, Failure> {
+    let since = now.checked_sub(SignedDuration::from_secs(COOL_DOWN_S)).unwrap_or(now);
     let rows = sql::rows(
         tx,
         "select c.id, c.preferred_agent, c.room_id, c.queued_at, r.tenant, r.channel, r.our_number, r.our_country,
-                r.customer_number, r.traceparent
+                r.customer_number, r.traceparent,
+                array(select o.agent from offers o where o.contact_id = c.id and o.state in ('refused', 'lapsed')
+                        and o.settled_at > $4
+                      union all
+                      select s.agent from sessions s where s.contact_id = c.id
+                        and s.end_reason in ('transferred', 'unanswered') and s.ended_at > $4)
          from contacts c join rooms r on r.id = c.room_id
          where c.tenant = $1 and c.skill = $2 and c.state = 'queued'
          order by c.priority desc, c.queued_at, c.id
          limit $3 for update of c skip locked",
-        &[tenant, skill, &limit],
+        &[tenant, skill, &limit, &since],
     )
     .await?;
     Ok(rows
@@ -50,28 +62,9 @@ pub async fn next(tx: &Transaction<'_>, tenant: &Slug, skill: &Slug, limit: i64)
             queued_at: row.get(3),
             ends: Ends::of_row(row, 4),
             traceparent: row.get(9),
+            cooling: row.get(10),
         })
         .collect())
-}
-
-/// Pairs (contact, agent) that must wait: refused or missed, given away or left unanswered less than the cool-down ago.
-pub async fn cooling(
-    tx: &Transaction<'_>,
-    now: Timestamp,
-    contacts: &[ContactId],
-) -> Result<HashSet<(ContactId, Slug)>, Failure> {
-    let since = now.checked_sub(SignedDuration::from_secs(COOL_DOWN_S)).unwrap_or(now);
-    let rows = sql::rows(
-        tx,
-        "select contact_id, agent from offers
-         where contact_id = any($1) and state in ('refused', 'lapsed') and settled_at > $2
-         union all
-         select contact_id, agent from sessions
-         where contact_id = any($1) and end_reason in ('transferred', 'unanswered') and ended_at > $2",
-        &[&contacts, &since],
-    )
-    .await?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// Of the skills of these agents, those where somebody waits: (tenant, agent, skill).

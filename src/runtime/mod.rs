@@ -5,6 +5,7 @@ pub mod caller;
 pub mod clock;
 pub mod db;
 pub mod faults;
+mod gate;
 pub mod pass;
 pub mod single;
 pub mod supervisor;

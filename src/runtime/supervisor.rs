@@ -2,6 +2,7 @@
 //! it, endlessly and with jitter, whenever a part is lost. Consumes only while Postgres answers and the broker is not
 //! blocked. At a stop: no new messages, the batch under way to its end, acknowledge, close.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::batch::{BATCH, Handler, InTransaction, Runner};
 use super::caller::Calling;
 use super::clock::Stopwatch;
+use super::gate::Gate;
 use super::worker::{Caller, Pass, Worker};
 use super::{db, pass, suspects};
 use crate::amqp::connection::Link;
@@ -44,6 +46,8 @@ pub struct Host {
     pub publisher: Publisher,
     /// Of this build.
     pub link: Arc<Link>,
+    /// P of the installation.
+    pub partitions: u32,
     /// Said when all is to stop.
     pub stop: CancellationToken,
 }
@@ -63,17 +67,19 @@ pub struct Role {
 impl Role {
     /// A worker.
     pub fn worker<W: Worker>(worker: W) -> Self {
-        Self::handler(InTransaction(worker), W::PARTITIONED)
+        Self::handler(InTransaction(worker), W::PARTITIONED, Some(Gate::default()))
     }
 
     /// A worker that calls the outside world.
     pub fn caller<C: Caller>(caller: C) -> Self {
-        Self::handler(Calling(caller), C::PARTITIONED)
+        // a carrier that is slow to answer one partition must not keep the others waiting
+        Self::handler(Calling(caller), C::PARTITIONED, None)
     }
 
-    fn handler<H: Handler>(handler: H, is_partitioned: bool) -> Self {
+    fn handler<H: Handler>(handler: H, is_partitioned: bool, gate: Option<Gate>) -> Self {
         let handler = Arc::new(handler);
-        let start: Start = Arc::new(move |host, queue| Box::pin(consume(host, Arc::clone(&handler), queue)));
+        let start: Start =
+            Arc::new(move |host, queue| Box::pin(consume(host, Arc::clone(&handler), gate.clone(), queue)));
         Self { name: H::NAME, listener: Some(Listener { name: H::NAME, facts: H::Fact::FACTS, is_partitioned }), start }
     }
 
@@ -161,7 +167,8 @@ impl Process {
         // a broker short of memory or disk says so only to who publishes: nothing is taken before it confirms
         publisher.probe().await?;
         let inner = stop.child_token();
-        let host = Host { pool: self.pool.clone(), publisher, link: Arc::clone(&link), stop: inner.clone() };
+        let (pool, partitions) = (self.pool.clone(), self.partitions);
+        let host = Host { pool, publisher, link: Arc::clone(&link), partitions, stop: inner.clone() };
         let mut tasks: JoinSet<Result<(), Lost>> = JoinSet::new();
         for role in &self.roles {
             let queues =
@@ -189,7 +196,7 @@ impl Process {
 /// The consumer of one queue. What a process that ended gave back comes first and in its order, as long as the next one
 /// takes no fewer than it did: every consumer asks for the same number, and hands back by closing its AMQP channel
 /// (cancelled first, it would let the next consumer begin before its own messages are back).
-async fn consume<H: Handler>(host: Host, handler: Arc<H>, queue: String) -> Result<(), Lost> {
+async fn consume<H: Handler>(host: Host, handler: Arc<H>, gate: Option<Gate>, queue: String) -> Result<(), Lost> {
     let runner = Runner::new(host.pool.clone(), host.publisher.clone(), handler);
     let channel = host.link.consuming().await?;
     patiently("qos", channel.basic_qos(PREFETCH, BasicQosOptions::default())).await?;
@@ -203,7 +210,7 @@ async fn consume<H: Handler>(host: Host, handler: Arc<H>, queue: String) -> Resu
         ),
     )
     .await?;
-    drain(&host, &runner, &channel, consumer).await?;
+    drain(&host, &runner, gate.as_ref(), &channel, consumer).await?;
     patiently("close", channel.close(200, "bye".into())).await
 }
 
@@ -212,15 +219,17 @@ async fn consume<H: Handler>(host: Host, handler: Arc<H>, queue: String) -> Resu
 async fn drain<H: Handler>(
     host: &Host,
     runner: &Runner<H>,
+    gate: Option<&Gate>,
     channel: &Channel,
-    mut consumer: Consumer,
+    consumer: Consumer,
 ) -> Result<(), Lost> {
     let mut blocked = host.link.blocked();
+    let mut feed = Feed { consumer, kept: VecDeque::new(), is_full: false };
     loop {
         let batch = tokio::select! {
             biased;
             () = host.stop.cancelled() => return Ok(()),
-            batch = take(&mut consumer) => batch?,
+            batch = feed.take() => batch?,
         };
         // while the broker is blocked nothing can be published, so nothing is begun
         while *blocked.borrow_and_update() {
@@ -229,9 +238,18 @@ async fn drain<H: Handler>(
                 changed = blocked.changed() => changed.map_err(|_| Lost("the connection ended".into()))?,
             }
         }
-        for run in runs(batch) {
-            let last = run.last().map_or(0, |d| d.delivery_tag);
-            runner.handle(run).await?;
+        let runs = runs(batch);
+        // what comes while a batch waits may go with it where it is the only one
+        feed.is_full = runs.len() > 1;
+        for run in runs {
+            let last = match gate {
+                Some(gate) if !run.iter().any(suspects::is_one) => gate.handle(runner, run, &mut feed).await?,
+                _ => {
+                    let last = run.last().map_or(0, |d| d.delivery_tag);
+                    runner.handle(run).await?;
+                    last
+                }
+            };
             patiently("ack", channel.basic_ack(last, BasicAckOptions { multiple: true })).await?;
         }
     }
@@ -252,16 +270,53 @@ fn runs(batch: Vec<Delivery>) -> Vec<Vec<Delivery>> {
     runs
 }
 
-/// What is there, at least one message and at most a batch: no lingering.
-async fn take(consumer: &mut Consumer) -> Result<Vec<Delivery>, Lost> {
-    let ended = || Lost("the stream of deliveries ended".into());
-    let mut batch = vec![consumer.next().await.ok_or_else(ended)??];
-    while batch.len() < BATCH {
-        match consumer.next().now_or_never() {
-            Some(Some(delivery)) => batch.push(delivery?),
-            Some(None) => return Err(ended()),
-            None => break,
+/// The deliveries of one queue, in their order.
+pub(super) struct Feed {
+    consumer: Consumer,
+    kept: VecDeque<Delivery>,
+    is_full: bool,
+}
+
+impl Feed {
+    /// What is there, at least one message and at most a batch: no lingering.
+    async fn take(&mut self) -> Result<Vec<Delivery>, Lost> {
+        let ended = || Lost("the stream of deliveries ended".into());
+        let mut batch: Vec<Delivery> = self.kept.drain(..).collect();
+        if batch.is_empty() {
+            batch.push(self.consumer.next().await.ok_or_else(ended)??);
+        }
+        while batch.len() < BATCH {
+            match self.consumer.next().now_or_never() {
+                Some(Some(delivery)) => batch.push(delivery?),
+                Some(None) => return Err(ended()),
+                None => break,
+            }
+        }
+        Ok(batch)
+    }
+
+    /// The next one that may go with a batch that waits; none any more after a suspect, or the end of the stream (which
+    /// the next `take` will find).
+    pub(super) async fn more(&mut self) -> Option<Delivery> {
+        if self.is_full {
+            return None;
+        }
+        match self.consumer.next().await {
+            Some(Ok(delivery)) if !suspects::is_one(&delivery) => Some(delivery),
+            Some(Ok(suspect)) => {
+                self.keep(suspect);
+                None
+            }
+            _ => {
+                self.is_full = true;
+                None
+            }
         }
     }
-    Ok(batch)
+
+    /// Keeps one that came too late for the batch that waited: it begins the next.
+    pub(super) fn keep(&mut self, delivery: Delivery) {
+        self.kept.push_back(delivery);
+        self.is_full = true;
+    }
 }

@@ -62,7 +62,7 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     anyhow::ensure!(!texts.is_empty(), "{} holds no text", asked.file.display());
     anyhow::ensure!(asked.customers > 0, "--customers must be at least 1");
     let link = Link::connect(config.amqp(), "texthub replay").await?;
-    let publisher = Publisher::open(&link).await?;
+    let (publisher, door) = (Publisher::open(&link).await?, topology::inbound(config.partitions));
     let mut file = asked.ids.as_ref().map(std::fs::File::create).transpose()?;
     let mut count = 0_usize;
     let stopwatch = Stopwatch::start();
@@ -70,7 +70,7 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     for (nth, chunk) in texts.chunks(go).enumerate() {
         let (mut ids, mut wires) = (Vec::with_capacity(chunk.len()), Vec::with_capacity(chunk.len() * 2));
         for (at, text) in chunk.iter().enumerate() {
-            let (id, wire) = inbound(asked, nth * go + at, text);
+            let (id, wire) = inbound(asked, door, nth * go + at, text);
             ids.push(id.to_string() + "\n");
             wires.push(wire.clone());
             if asked.twice {
@@ -95,7 +95,7 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn inbound(asked: &Asked, nth: usize, text: &str) -> (Uuid, Wire) {
+fn inbound(asked: &Asked, door: &'static str, nth: usize, text: &str) -> (Uuid, Wire) {
     let id = clock::new_id();
     let from = format!("+1555{:07}", 1_000_000 + nth % asked.customers);
     let body = json!({
@@ -111,13 +111,5 @@ fn inbound(asked: &Asked, nth: usize, text: &str) -> (Uuid, Wire) {
         .with_message_id(id.to_string().into())
         .with_type("sms.received.v1".into())
         .with_headers(headers);
-    (
-        id,
-        Wire {
-            exchange: topology::WORK,
-            key: format!("sms.received.{scope}"),
-            body: body.to_string().into_bytes(),
-            properties,
-        },
-    )
+    (id, Wire { exchange: door, key: format!("sms.received.{scope}"), body: body.to_string().into_bytes(), properties })
 }

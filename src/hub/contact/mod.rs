@@ -67,6 +67,9 @@ fn from_row(row: &tokio_postgres::Row) -> Contact {
 
 /// Locks the living contacts of locked rooms.
 pub async fn lock_of_rooms(tx: &Transaction<'_>, rooms: &[RoomId]) -> Result<Vec<Contact>, Failure> {
+    if rooms.is_empty() {
+        return Ok(Vec::new());
+    }
     let sql = format!(
         "select {COLUMNS} from contacts c
          where c.room_id = any($1) and c.state in ('prequeue', 'queued', 'offered', 'active', 'parked')

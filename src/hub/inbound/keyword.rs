@@ -99,7 +99,7 @@ async fn as_text(
 ) -> Result<Fate, Failure> {
     let text = Arrival { kind: super::Kind::Text, ..arrival.clone() };
     let mut alone = std::collections::HashMap::from([(arrival.ends.clone(), std::mem::take(conversation))]);
-    parked::wake(tx, now, std::slice::from_ref(&text), &mut alone).await?;
+    Box::pin(parked::wake(tx, now, std::slice::from_ref(&text), &mut alone)).await?;
     let mut results = plain::record(tx, now, std::slice::from_ref(&text), &mut alone).await?;
     Ok(results.pop().map_or_else(|| Err(disabled()), |(_, result)| result))
 }

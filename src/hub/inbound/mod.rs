@@ -127,12 +127,31 @@ pub fn waves(arrivals: Vec<Arrival>) -> Vec<Vec<Arrival>> {
     waves
 }
 
-/// Records one wave: what became of each arrival, by its index in the batch.
-pub async fn record(tx: &Transaction<'_>, now: Timestamp, wave: &[Arrival]) -> Result<Vec<(usize, Fate)>, Failure> {
-    let mut conversations = load(tx, wave).await?;
-    expire_overdue(tx, now, wave, &mut conversations).await?;
-    find_wrapping(tx, wave, &mut conversations).await?;
-    parked::wake(tx, now, wave, &mut conversations).await?;
+/// Locks the open rooms of these arrivals.
+pub async fn lock_rooms(tx: &Transaction<'_>, arrivals: &[Arrival]) -> Result<Vec<Room>, Failure> {
+    let ends: HashSet<&Ends> = arrivals.iter().map(|a| &a.ends).collect();
+    room::lock_open(tx, &ends.into_iter().collect::<Vec<_>>()).await
+}
+
+/// Records one wave: what became of each arrival, by its index in the batch. `rooms` holds the open rooms of (at least)
+/// these arrivals where they were locked before.
+pub async fn record(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    wave: &[Arrival],
+    rooms: Option<Vec<Room>>,
+) -> Result<Vec<(usize, Fate)>, Failure> {
+    let rooms = match rooms {
+        Some(rooms) => rooms,
+        None => lock_rooms(tx, wave).await?,
+    };
+    let mut conversations = load(tx, wave, rooms).await?;
+    if expire_overdue(tx, now, wave, &mut conversations).await? {
+        find_wrapping(tx, &mut conversations).await?;
+    }
+    if conversations.values().any(|conversation| conversation.parked_by().is_some()) {
+        Box::pin(parked::wake(tx, now, wave, &mut conversations)).await?;
+    }
     let mut results = plain::record(tx, now, wave, &mut conversations).await?;
     for arrival in wave.iter().filter(|a| a.kind != Kind::Text) {
         let conversation = conversations.entry(arrival.ends.clone()).or_default();
@@ -145,37 +164,46 @@ pub async fn record(tx: &Transaction<'_>, now: Timestamp, wave: &[Arrival]) -> R
     Ok(results)
 }
 
-async fn load(tx: &Transaction<'_>, wave: &[Arrival]) -> Result<HashMap<Ends, Conversation>, Failure> {
-    let ends: HashSet<&Ends> = wave.iter().map(|a| &a.ends).collect();
-    let ends: Vec<&Ends> = ends.into_iter().collect();
-    let rooms = room::lock_open(tx, &ends).await?;
+/// The conversations of a wave as they stand, read in one round trip once their rooms are locked.
+async fn load(
+    tx: &Transaction<'_>,
+    wave: &[Arrival],
+    rooms: Vec<Room>,
+) -> Result<HashMap<Ends, Conversation>, Failure> {
     let mut conversations: HashMap<Ends, Conversation> =
-        ends.iter().map(|e| ((*e).clone(), Conversation::default())).collect();
-    if rooms.is_empty() {
-        return Ok(conversations);
-    }
-    let ids: Vec<RoomId> = rooms.iter().map(|r| r.id).collect();
-    let (sessions, contacts) =
-        tokio::try_join!(biased; session::lock_of_rooms(tx, &ids), contact::lock_of_rooms(tx, &ids))?;
-    let mut sessions: HashMap<RoomId, Session> = sessions.into_iter().map(|s| (s.room_id, s)).collect();
-    let mut contacts: HashMap<RoomId, Contact> = contacts.into_iter().map(|c| (c.room_id, c)).collect();
+        wave.iter().map(|a| (a.ends.clone(), Conversation::default())).collect();
     for room in rooms {
         if let Some(conversation) = conversations.get_mut(&room.ends) {
-            conversation.session = sessions.remove(&room.id);
-            conversation.contact = contacts.remove(&room.id);
             conversation.room = Some(room);
         }
     }
+    let ids: Vec<RoomId> = conversations.values().filter_map(|c| c.room.as_ref()).map(|r| r.id).collect();
+    let opening: Vec<Ends> = conversations.iter().filter(|(_, c)| c.room.is_none()).map(|(e, _)| e.clone()).collect();
+    let (sessions, contacts, wrapping) = tokio::try_join!(
+        biased;
+        session::lock_of_rooms(tx, &ids),
+        contact::lock_of_rooms(tx, &ids),
+        wrapping_of(tx, &opening),
+    )?;
+    let mut sessions: HashMap<RoomId, Session> = sessions.into_iter().map(|s| (s.room_id, s)).collect();
+    let mut contacts: HashMap<RoomId, Contact> = contacts.into_iter().map(|c| (c.room_id, c)).collect();
+    for conversation in conversations.values_mut() {
+        let Some(room) = &conversation.room else { continue };
+        conversation.session = sessions.remove(&room.id);
+        conversation.contact = contacts.remove(&room.id);
+    }
+    note_wrapping(&mut conversations, wrapping);
     Ok(conversations)
 }
 
-/// The row decides, not whether the timer has fired (DESIGN 10): a text at or past the deadline opens a new room.
+/// The row decides, not whether the timer has fired (DESIGN 10): a text at or past the deadline opens a new room. Whether
+/// there was any.
 async fn expire_overdue(
     tx: &Transaction<'_>,
     now: Timestamp,
     wave: &[Arrival],
     conversations: &mut HashMap<Ends, Conversation>,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let mut seen: HashSet<&Ends> = HashSet::new();
     let mut endings = Vec::new();
     let mut found = Vec::new();
@@ -193,13 +221,13 @@ async fn expire_overdue(
         found.push(arrival);
     }
     if endings.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     for (arrival, said) in found.iter().zip(contact::end(tx, now, &endings).await?) {
         let over = Conversation { beside: said.map(|said| (arrival.id, said)), ..Conversation::default() };
         conversations.insert(arrival.ends.clone(), over);
     }
-    Ok(())
+    Ok(true)
 }
 
 /// The end of a contact by its session's deadline.
@@ -218,22 +246,33 @@ pub fn expiry(cause: FactId, contact_id: ContactId) -> Ending {
 }
 
 /// A reply during wrap-up is a new contact that prefers the same agent.
-async fn find_wrapping(
-    tx: &Transaction<'_>,
-    wave: &[Arrival],
-    conversations: &mut HashMap<Ends, Conversation>,
-) -> Result<(), Failure> {
-    let opening: HashSet<&Ends> =
-        wave.iter().map(|a| &a.ends).filter(|e| conversations.get(*e).is_some_and(|c| c.room.is_none())).collect();
+async fn find_wrapping(tx: &Transaction<'_>, conversations: &mut HashMap<Ends, Conversation>) -> Result<(), Failure> {
+    let opening: Vec<Ends> = conversations.iter().filter(|(_, c)| c.room.is_none()).map(|(e, _)| e.clone()).collect();
+    let wrapping = wrapping_of(tx, &opening).await?;
+    note_wrapping(conversations, wrapping);
+    Ok(())
+}
+
+fn note_wrapping(conversations: &mut HashMap<Ends, Conversation>, wrapping: Vec<(Ends, Option<Slug>)>) {
+    for (ends, agent) in wrapping {
+        if let Some(conversation) = conversations.get_mut(&ends) {
+            conversation.wrapping_agent = agent;
+        }
+    }
+}
+
+/// Who has the wrap-up of conversations between these ends, the newest last.
+async fn wrapping_of(tx: &Transaction<'_>, opening: &[Ends]) -> Result<Vec<(Ends, Option<Slug>)>, Failure> {
     if opening.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let tenants: Vec<&Slug> = opening.iter().map(|e| &e.tenant).collect();
     let ours: Vec<&str> = opening.iter().map(|e| e.our_number.as_str()).collect();
     let customers: Vec<&str> = opening.iter().map(|e| e.customer_number.as_str()).collect();
     let rows = sql::rows(
         tx,
-        // the last few rooms: a keyword's may stand between the one that is being wrapped up and now
+        // the last few rooms: a keyword's may stand between the one that is being wrapped up and now; the fences of
+        // `limit` keep it at them, whatever else is being wrapped up
         "select r.tenant, r.channel, r.our_number, r.our_country, r.customer_number, c.agent
          from unnest($1::text[], $2::text[], $3::text[]) as e (tenant, our_number, customer_number)
          cross join lateral (
@@ -242,17 +281,13 @@ async fn find_wrapping(
            where r.tenant = e.tenant and r.customer_number = e.customer_number and r.our_number = e.our_number
              and r.closed_at is not null
            order by r.opened_at desc limit 3) r
-         join contacts c on c.room_id = r.id and c.state = 'wrap_up'
+         cross join lateral (
+           select c.agent from contacts c where c.room_id = r.id and c.state = 'wrap_up' limit 1) c
          order by r.opened_at",
         &[&tenants, &ours, &customers],
     )
     .await?;
-    for row in &rows {
-        if let Some(conversation) = conversations.get_mut(&Ends::of_row(row, 0)) {
-            conversation.wrapping_agent = row.get(5);
-        }
-    }
-    Ok(())
+    Ok(rows.iter().map(|row| (Ends::of_row(row, 0), row.get(5))).collect())
 }
 
 impl Conversation {

@@ -40,7 +40,7 @@ pub(super) async fn wake(
 }
 
 impl Conversation {
-    fn parked_by(&self) -> Option<&Slug> {
+    pub(super) fn parked_by(&self) -> Option<&Slug> {
         let is_parked = self.contact.as_ref().is_some_and(|contact| contact.state == "parked");
         self.room.as_ref().filter(|_| is_parked).and_then(|room| room.agent.as_ref())
     }

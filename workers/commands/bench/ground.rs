@@ -18,11 +18,13 @@ pub struct Ground {
     pub tenant: String,
     /// Its number.
     pub number: String,
+    /// To which exchange its carrier's adapter publishes.
+    pub door: &'static str,
 }
 
 impl Ground {
     /// Makes the tenant with so many available agents of limit 12.
-    pub async fn prepare(pool: &Pool, agents: usize) -> anyhow::Result<Self> {
+    pub async fn prepare(pool: &Pool, agents: usize, partitions: u32) -> anyhow::Result<Self> {
         let id = clock::new_id();
         let tenant = format!("bench-{}", id.simple());
         // 15 digits of the id: nobody's number
@@ -45,7 +47,7 @@ impl Ground {
                  analyze agents, agent_skills, ready_agents;"
             ))
             .await?;
-        Ok(Self { tenant, number })
+        Ok(Self { tenant, number, door: topology::inbound(partitions) })
     }
 
     /// Removes the tenant and all that it left.

@@ -66,7 +66,7 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     };
     let (mut rates, mut raws, mut ratios) = (vec![], vec![], vec![]);
     for round in 1..=asked.rounds {
-        let ground = ground::Ground::prepare(&pool, asked.customers.div_ceil(12).max(1)).await?;
+        let ground = ground::Ground::prepare(&pool, asked.customers.div_ceil(12).max(1), config.partitions).await?;
         let (rate, publications) =
             throughput::measure(&link, &pool, &ground, &texts, asked.count, asked.customers).await?;
         let raw = raw::throughput(&link, &pool, &texts, asked.count, asked.customers, publications).await?;
@@ -81,7 +81,7 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     }
     let (rate, raw, ratio) = (median(&mut rates), median(&mut raws), median(&mut ratios));
     let per_second = (rate / 10.0).max(1.0);
-    let late = latencies(asked, &link, &pool, &texts, per_second).await?;
+    let late = latencies(asked, &link, &pool, &texts, per_second, config.partitions).await?;
     if asked.json {
         let inbound = json!({"rate": rate.round(), "raw": raw.round(), "ratio": hundredths(ratio)});
         let hardest = json!({"recorded_ms": pair(late.hardest.recorded), "offer_ms": pair(late.hardest.offer)});
@@ -111,6 +111,7 @@ async fn latencies(
     pool: &Pool,
     texts: &[String],
     per_second: f64,
+    partitions: u32,
 ) -> anyhow::Result<Latencies> {
     let span = Duration::from_secs(asked.seconds);
     let hops = raw::two_hops(link, texts, per_second, span).await?;
@@ -123,7 +124,7 @@ async fn latencies(
     let of = async |texts_each: usize, what: String| {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive count")]
         let contacts = (per_second * span.as_secs_f64()) as usize / texts_each;
-        let ground = ground::Ground::prepare(pool, contacts / 12 + 10).await?;
+        let ground = ground::Ground::prepare(pool, contacts / 12 + 10, partitions).await?;
         let found = latency::measure(link, &ground, texts, per_second, span, texts_each).await?;
         ground.end(pool).await?;
         say(what);

@@ -38,7 +38,7 @@ async fn delete(link: &Link, name: &str) -> anyhow::Result<()> {
 }
 
 fn somebody() -> Ground {
-    Ground { tenant: "bench-raw".into(), number: "+999000000000000".into() }
+    Ground { tenant: "bench-raw".into(), number: "+999000000000000".into(), door: "" }
 }
 
 /// Texts per second: consume, one statement (insert the text under a unique id, touch its room), confirmed

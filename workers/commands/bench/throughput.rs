@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use deadpool_postgres::Pool;
 use serde_json::json;
+use texthub::amqp::Lost;
 use texthub::amqp::connection::Link;
 use texthub::amqp::publisher::Publisher;
 use texthub::amqp::wire::Wire;
-use texthub::amqp::{Lost, topology};
 use texthub::facts::envelope::conversation;
 use texthub::runtime::clock::{self, Stopwatch};
 
@@ -28,7 +28,7 @@ pub fn inbound(ground: &Ground, customer: usize, text: &str) -> Wire {
     let mut headers = lapin::types::FieldTable::default();
     headers.insert("conversation".into(), lapin::types::AMQPValue::LongString(scope.as_str().into()));
     Wire {
-        exchange: topology::WORK,
+        exchange: ground.door,
         key: format!("sms.received.{scope}"),
         body: body.to_string().into_bytes(),
         properties: lapin::BasicProperties::default()
