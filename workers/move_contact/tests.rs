@@ -9,7 +9,7 @@ use crate::settle_offer::SettleOffer;
 use crate::support::den::{MAIN, RUSH};
 use crate::support::fixtures::at;
 use crate::support::recount;
-use crate::support::trial::{Ran, handle, names, refusal, the, told, trial};
+use crate::support::trial::{Ran, attempt, handle, names, refusal, the, told, trial};
 use texthub::facts::ids::OfferId;
 use texthub::runtime::single::Each;
 
@@ -366,4 +366,23 @@ async fn what_was_said_before_a_transfer_is_said_the_same_again_after_it() {
         handle(&crate::route_contact::RouteContact, pool, at(30), &[crate::support::trial::heard(&asked)]).await;
     let made = the(&offered[0], "offer.made");
     assert_eq!((&made["skill"], &made["agent"]), (&json!("sms"), &json!("papa")));
+}
+
+#[tokio::test]
+async fn an_accept_and_a_takeover_that_race_leave_one_holder() {
+    let ran = run(20, with_others, &[by_agent(100, "transfer.asked", 1, "papa", json!({"agent": "mama"}))]).await;
+    let pool = &ran.database.pool;
+    let body = json!({"tenant": "bears", "agent": "mama", "offer_id": handing(100), "answer": "accept"});
+    let accept = [told(200, "offer.answered", body)];
+    let take = [by_supervisor(201, "takeover.asked", 1, json!({"agent": "goldilocks"}))];
+    let (settle, moves) = (Each(SettleOffer), Each(MoveContact));
+    let raced = tokio::join!(attempt(&settle, pool, at(30), &accept), attempt(&moves, pool, at(30), &take));
+    if raced.0.is_err() {
+        handle(&settle, pool, at(31), &accept).await;
+    }
+    if raced.1.is_err() {
+        handle(&moves, pool, at(31), &take).await;
+    }
+    assert_eq!(contacts(pool).await[0], "active goldilocks", "the supervisor's word is the last");
+    assert_eq!(slots(pool).await, "baby 1, goldilocks 1");
 }
