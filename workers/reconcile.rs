@@ -111,15 +111,17 @@ impl Pass for Sweep {
     async fn round(&self, tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
         measure(tx, ctx).await?;
         let mut said = self.once(ctx.now, OFFERED_S, "contact.due", waited_too_long(tx, ctx).await?);
+        said.extend(self.once(ctx.now, OFFERED_S, "agent.due of a next state", leaving(tx, ctx).await?));
         said.extend(texts(tx, ctx, true).await?);
         let lost = [
             self.once(ctx.now, GRACE_S, "session.due", sessions(tx, ctx).await?),
             self.once(ctx.now, GRACE_S, "offer.due", offers(tx, ctx).await?),
             self.once(ctx.now, GRACE_S, "wrap_up.due", wrap_ups(tx, ctx).await?),
+            self.once(ctx.now, GRACE_S, UNANSWERED, unanswered(tx, ctx).await?),
             self.once(ctx.now, GRACE_S, "agent.due", agents(tx, ctx).await?),
             texts(tx, ctx, false).await?,
         ];
-        let names = ["session.due", "offer.due", "wrap_up.due", "agent.due", "sms.requested"];
+        let names = ["session.due", "offer.due", "wrap_up.due", "contact.due", "agent.due", "sms.requested"];
         for (name, lost) in names.into_iter().zip(lost) {
             if !lost.is_empty() {
                 tracing::warn!(fact = name, count = lost.len(), "said again by the sweep");
@@ -219,13 +221,15 @@ async fn wrap_ups(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(String, Pu
         .collect())
 }
 
-/// Leases and graces whose timer is overdue.
-async fn agents(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(String, Publication)>, Failure> {
+/// What the sweep remembers lost timers of unanswered texts by: not as it does those of maximum waits.
+const UNANSWERED: &str = "contact.due of an answer";
+
+/// Texts whose agent is late with an answer, and whose timer is overdue.
+async fn unanswered(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(String, Publication)>, Failure> {
     let rows = sql::rows(
         tx,
-        "select id, tenant, timer_due_at from agents
-         where (lease_until is not null and state <> 'logged_out' or vanished_at is not null) and timer_due_at < $1
-         order by tenant, id limit $2",
+        "select id, tenant, answer_due_at from contacts
+         where state = 'active' and answer_due_at is not null and answer_due_at < $1 order by answer_due_at limit $2",
         &[&before(ctx.now, GRACE_S), &PAGE],
     )
     .await?;
@@ -234,12 +238,50 @@ async fn agents(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(String, Publ
         .map(|row| {
             let (id, tenant) = (FactId(clock::new_id()), row.get::<_, Slug>(1));
             let scope = tenant.to_string();
+            let contact_id: ContactId = row.get(0);
+            let due = ContactDue { id, cause_id: id, at: ctx.now, tenant, contact_id, due_at: row.get(2) };
+            (contact_id.to_string(), Publication::of(&due, scope))
+        })
+        .collect())
+}
+
+/// Leases and graces whose timer is overdue.
+async fn agents(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(String, Publication)>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select id, tenant, timer_due_at from agents
+         where (lease_until is not null and state <> 'logged_out' or vanished_at is not null
+                or unavailable_until is not null and state = 'unavailable') and timer_due_at < $1
+         order by tenant, id limit $2",
+        &[&before(ctx.now, GRACE_S), &PAGE],
+    )
+    .await?;
+    Ok(asks_of_agents(ctx, &rows))
+}
+
+/// Agents who are about to leave and hold nothing any more: what freed their last slot has asked already, as a rule.
+async fn leaving(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(String, Publication)>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select id, tenant, $1::timestamptz from agents where next_state is not null and slots_used = 0
+         order by tenant, id limit $2",
+        &[&ctx.now, &PAGE],
+    )
+    .await?;
+    Ok(asks_of_agents(ctx, &rows))
+}
+
+fn asks_of_agents(ctx: &Context, rows: &[tokio_postgres::Row]) -> Vec<(String, Publication)> {
+    rows.iter()
+        .map(|row| {
+            let (id, tenant) = (FactId(clock::new_id()), row.get::<_, Slug>(1));
+            let scope = tenant.to_string();
             let agent: Slug = row.get(0);
             let what = format!("{tenant} {agent}");
             let due = AgentDue { id, cause_id: id, at: ctx.now, tenant, agent, due_at: row.get(2) };
             (what, Publication::of(&due, scope))
         })
-        .collect())
+        .collect()
 }
 
 /// Texts long requested, held ones, and those whose sender is gone: said again; `send_sms` reads their consent anew when it claims them.

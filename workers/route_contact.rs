@@ -215,6 +215,7 @@ fn offers(
             ordinal,
             why: Some(pair.why.as_str().to_owned()),
             accepts_by_itself: set.accepts_by_itself,
+            from_agent: None,
         };
         Some((offer, contact.traceparent.clone()))
     });

@@ -10,7 +10,8 @@ use texthub::facts::said::OfferOutcome;
 use texthub::failure::Failure;
 use texthub::heard;
 use texthub::hub::entry::words;
-use texthub::hub::offer::{self, Over, Pending};
+use texthub::hub::moving::{self, Moved};
+use texthub::hub::offer::{self, Pending};
 use texthub::hub::refusal::{self, Refusal, Refused};
 use texthub::hub::session::{self, Session};
 use texthub::hub::{contact, presence, room};
@@ -86,13 +87,15 @@ async fn accept(
     message: &Message<Settling>,
     offer: &Pending,
 ) -> Result<Vec<Publication>, Failure> {
+    if offer.from_agent.is_some() {
+        return transferred(tx, ctx, message, offer).await;
+    }
     offer::settle(tx, ctx.now, OfferOutcome::Accepted, &[(offer.id, message.id, "accepted")]).await?;
-    contact::activate(tx, ctx.now, offer.contact_id, &offer.agent).await?;
+    let timers = contact::activate(tx, ctx.now, message.id, offer.contact_id, &offer.agent).await?;
     room::assign(tx, &[(offer.room_id, &offer.agent)]).await?;
     presence::answered(tx, &offer.tenant, &offer.agent).await?;
-    let over = Over { id: offer.id, contact_id: offer.contact_id, tenant: &offer.tenant, agent: &offer.agent };
-    let mut said = vec![offer::say_settled(ctx.now, message.id, &over, OfferOutcome::Accepted, "accepted")];
-    let timeout_s = timeout(tx, offer).await?;
+    let mut said = vec![offer::say_settled(ctx.now, message.id, &offer.over(), OfferOutcome::Accepted, "accepted")];
+    let timeout_s = point_of_contact::timeout_of_room(tx, offer.room_id).await?;
     let deadline_at = session::after(ctx.now, timeout_s);
     let session = Session {
         id: SessionId(message.id.row("session", 0)),
@@ -106,15 +109,25 @@ async fn accept(
         timer_due_at: deadline_at,
     };
     said.extend(session::start(tx, ctx.now, message.id, &session, message.traceparent.as_deref()).await?);
+    said.extend(timers);
     Ok(said)
 }
 
-/// Seconds of the room's point of contact.
-async fn timeout(tx: &Transaction<'_>, offer: &Pending) -> Result<i32, Failure> {
-    let rooms = room::of_ids(tx, &[offer.room_id]).await?;
-    let slugs: Vec<_> = rooms.iter().map(|r| (&r.ends.tenant, &r.point_of_contact)).collect();
-    let point = point_of_contact::of_rooms(tx, &slugs).await?.into_iter().flatten().next();
-    Ok(point.map_or(7200, |p| p.session_timeout_s))
+/// The offer of a transfer: its first agent had the contact until now.
+async fn transferred(
+    tx: &Transaction<'_>,
+    ctx: &Context,
+    message: &Message<Settling>,
+    offer: &Pending,
+) -> Result<Vec<Publication>, Failure> {
+    match moving::accepted(tx, ctx.now, message.id, offer).await? {
+        Moved::Done(said) => Ok(said),
+        Moved::Refused(why, mut said) => {
+            let refused = Refused { id: message.id, fact: message.fact, tenant: &offer.tenant, why };
+            said.extend(refusal::refuse(tx, ctx.now, &[refused]).await?);
+            Ok(said)
+        }
+    }
 }
 
 /// A timer: past → lapsed; early → armed again; settled → nothing to do.

@@ -1,11 +1,11 @@
 //! agent.moved, agent.seen, agent.due → agent.changed. An older move loses; becoming unavailable gives pending offers
-//! back; a vanished agent's offers return at once and the rooms after the grace.
+//! back; a vanished agent's offers return at once and the rooms after the grace. A next state waits for the last slot.
 
 use deadpool_postgres::Transaction;
 use jiff::{Timestamp, Unit};
 use texthub::facts::due::AgentDue;
 use texthub::facts::envelope::{Message, Publication};
-use texthub::facts::heard::{AgentMoved, AgentSeen, AgentState};
+use texthub::facts::heard::{AgentMoved, AgentSeen, AgentState, When};
 use texthub::facts::ids::Slug;
 use texthub::failure::Failure;
 use texthub::heard;
@@ -37,6 +37,9 @@ impl Single for TrackAgent {
                 presence::seen(tx, ctx.now, message.id, &seen.tenant, &seen.agents, micros(seen.until)).await?
             }
             Tracked::AgentDue(due) => match presence::lock(tx, &due.tenant, &due.agent).await? {
+                Some(row) if row.next_state.is_some() && row.slots_used == 0 => {
+                    presence::turn(tx, ctx.now, message.id, due, &row).await?
+                }
                 // a pass's reminder has the due time of the row; any other one is of a lease that began anew
                 Some(row) if row.timer_due_at == Some(due.due_at) => {
                     presence::due(tx, ctx.now, message.id, due, &row).await?
@@ -64,6 +67,13 @@ async fn move_to(
     if moved.moved_at < presence.moved_at {
         return Ok(Vec::new());
     }
+    if let Some(code) = moved.code.as_ref().filter(|_| moved.state == AgentState::Unavailable)
+        && !presence::knows_code(tx, &moved.tenant, code).await?
+    {
+        let why = Refusal::UnknownCode;
+        let refused = Refused { id: message.id, fact: message.fact, tenant: &moved.tenant, why };
+        return refusal::refuse(tx, ctx.now, &[refused]).await;
+    }
     // a client's clock may be ahead: its next move must not lose to this one
     let moved_at = micros(moved.moved_at).min(ctx.now);
     let change = Move {
@@ -75,6 +85,9 @@ async fn move_to(
         moved_at,
         until: moved.until.map(micros),
     };
+    if moved.when == Some(When::Free) && moved.state != AgentState::Available && presence.state != "logged_out" {
+        return presence::plan(tx, ctx.now, &change).await;
+    }
     presence::change(tx, ctx.now, &change).await
 }
 

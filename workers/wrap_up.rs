@@ -13,7 +13,7 @@ use texthub::heard;
 use texthub::hub::contact::{self, Contact, Ending};
 use texthub::hub::entry::words;
 use texthub::hub::refusal::{self, Refusal, Refused};
-use texthub::hub::sql;
+use texthub::hub::{room, sql};
 use texthub::runtime::worker::{Context, Outcome, Single};
 
 heard! {
@@ -65,10 +65,10 @@ async fn end(
     let why_not = match &contact {
         None => Some(Refusal::NotFound),
         Some(c) if c.state == "closed" => Some(Refusal::AlreadyEnded),
-        // one that is only offered is nobody's yet
-        Some(c) if by_agent && (c.state == "offered" || !is_of(c, &ended.by.name)) => Some(Refusal::NotAMember),
+        // one that is only offered is nobody's yet, and is still its first agent's while it is being transferred
+        Some(c) if by_agent && !is_of(tx, c, &ended.by.name).await? => Some(Refusal::NotAMember),
         Some(c) if c.state == "wrap_up" && ended.disposition.is_none() => Some(Refusal::AlreadyEnded),
-        Some(_) => None,
+        Some(c) => unknown_disposition(tx, c, ended.disposition.as_deref()).await?,
     };
     if let Some(why) = why_not {
         let refused = Refused { id: message.id, fact: message.fact, tenant: &ended.tenant, why };
@@ -88,8 +88,36 @@ async fn end(
     end_one(tx, ctx.now, ending).await
 }
 
-fn is_of(contact: &Contact, agent: &str) -> bool {
-    contact.agent.as_ref().is_some_and(|slug| slug.as_str() == agent)
+/// A disposition that is chosen is one of the skill's, where it has a list.
+async fn unknown_disposition(
+    tx: &Transaction<'_>,
+    contact: &Contact,
+    chosen: Option<&str>,
+) -> Result<Option<Refusal>, Failure> {
+    let Some(chosen) = chosen else { return Ok(None) };
+    let list = "select dispositions = '{}' or $3 = any(dispositions) from skills where tenant = $1 and id = $2";
+    let row = sql::row(tx, list, &[&contact.tenant, &contact.skill, &words(chosen)]).await?;
+    let is_fine = row.is_none_or(|row| row.get(0));
+    Ok((!is_fine).then_some(Refusal::UnknownDisposition))
+}
+
+/// Wrap-up without a disposition is finished by its timer alone where the skill requires one and none is chosen yet.
+async fn missing_disposition(tx: &Transaction<'_>, contact: &Contact) -> Result<Option<Refusal>, Failure> {
+    let row = sql::row(
+        tx,
+        "select k.disposition_required and c.disposition is null
+         from contacts c join skills k on k.tenant = c.tenant and k.id = c.skill where c.id = $1",
+        &[&contact.id],
+    )
+    .await?;
+    Ok(row.filter(|row| row.get(0)).map(|_| Refusal::DispositionMissing))
+}
+
+/// Whether an agent has the contact, or parked it.
+async fn is_of(tx: &Transaction<'_>, contact: &Contact, agent: &str) -> Result<bool, Failure> {
+    let room = room::of_ids(tx, &[contact.room_id]).await?.pop();
+    let holder = contact::holder(contact, room.as_ref().and_then(|room| room.agent.as_ref()));
+    Ok(holder.is_some_and(|slug| slug.as_str() == agent))
 }
 
 fn kind_of(kind: ByKind) -> &'static str {
@@ -113,7 +141,8 @@ async fn finish(
         Some(c) if c.agent.as_ref() != Some(&finished.agent) => Some(Refusal::NotAMember),
         Some(c) if c.state == "closed" => Some(Refusal::AlreadyEnded),
         Some(c) if c.state != "wrap_up" => Some(Refusal::NotFound),
-        Some(_) => None,
+        Some(c) if finished.disposition.is_none() => missing_disposition(tx, c).await?,
+        Some(c) => unknown_disposition(tx, c, finished.disposition.as_deref()).await?,
     };
     if let Some(why) = why_not {
         let refused = Refused { id: message.id, fact: message.fact, tenant: &finished.tenant, why };
@@ -160,7 +189,7 @@ async fn wrap_up_due(
     end_one(tx, ctx.now, closing(message, due.contact_id, "wrap_up_over")).await
 }
 
-/// A waiting contact passed its skill's maximum.
+/// A waiting contact passed its skill's maximum, or a customer waits for the agent of an active one.
 async fn waited_too_long(
     tx: &Transaction<'_>,
     ctx: &Context,
@@ -168,7 +197,13 @@ async fn waited_too_long(
     due: &ContactDue,
 ) -> Result<Vec<Publication>, Failure> {
     let contact = locked(tx, due.contact_id, &due.tenant).await?;
-    let Some(contact) = contact.filter(|c| c.state == "queued") else { return Ok(Vec::new()) };
+    let contact = match contact {
+        Some(contact) if contact.state == "queued" => contact,
+        Some(contact) if contact.state == "active" => {
+            return contact::answer_due(tx, ctx.now, message.id, due.due_at, &contact).await;
+        }
+        _ => return Ok(Vec::new()),
+    };
     let row = sql::row(
         tx,
         "select c.waiting_since + make_interval(secs => k.max_wait_s) > $2

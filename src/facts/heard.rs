@@ -158,6 +158,17 @@ impl AgentState {
     }
 }
 
+/// When a move of an agent takes effect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// At once: live contacts stay.
+    #[default]
+    Now,
+    /// With the last slot that is freed; nothing new is offered until then.
+    Free,
+}
+
 hear! {
     /// A customer's text, handed over by a carrier.
     SmsReceived = "sms.received" times [received_at] maybe [] {
@@ -369,6 +380,8 @@ hear! {
         moved_at: Timestamp,
         /// A lease: silent after this, the agent counts as vanished.
         #[serde(default)] until: Option<Timestamp>,
+        /// now (as where it is left out), or free: the next state of a busy agent who becomes unavailable or logs out.
+        #[serde(default)] when: Option<When>,
     }
     /// Agents whose client is still there: renews their leases.
     AgentSeen = "agent.seen" times [until] maybe [] {

@@ -37,6 +37,10 @@ words! {
     Author { Customer = "customer", Agent = "agent", Hub = "hub" }
     /// How an offer ended.
     OfferOutcome { Accepted = "accepted", Refused = "refused", Lapsed = "lapsed", Rescinded = "rescinded" }
+    /// How a contact changed hands.
+    Handing {
+        Transferred = "transferred", Parked = "parked", Unparked = "unparked", TakenOver = "taken_over", Requeued = "requeued",
+    }
     /// How a contact ended.
     ContactOutcome { Answered = "answered", Expired = "expired", Abandoned = "abandoned", OptedOut = "opted_out", Forced = "forced" }
     /// Where an outbound sms is: requested < sending < submitted < delivered | undelivered | failed, never backwards;
@@ -156,8 +160,10 @@ super::facts! {
         queued_at: Timestamp,
         /// When it lapses.
         lapses_at: Timestamp,
-        /// Why this agent: preferred, best_proficiency, longest_idle, least_busy.
+        /// Why this agent: `preferred`, `best_proficiency`, `longest_idle`, `least_busy`, `transferred`.
         #[serde(default, skip_serializing_if = "Option::is_none")] why: Option<String>,
+        /// Of a transfer: who has the contact until it is accepted.
+        #[serde(default, skip_serializing_if = "Option::is_none")] from_agent: Option<Slug>,
     }
     /// An offer is over.
     OfferSettled = "offer.settled" to Both {
@@ -171,6 +177,38 @@ super::facts! {
         outcome: OfferOutcome,
         /// Why.
         reason: String,
+        /// Of a transfer: who had the contact, and has it still unless it was accepted.
+        #[serde(default, skip_serializing_if = "Option::is_none")] from_agent: Option<Slug>,
+    }
+    /// A contact changed hands otherwise than by an offer from the queue.
+    ContactMoved = "contact.moved" to Announce {
+        /// Which.
+        contact_id: ContactId,
+        /// Where.
+        room_id: RoomId,
+        /// How: transferred, parked, unparked, taken over, requeued.
+        how: Handing,
+        /// Who has it now; of a parked one: who parked it. None: it waits.
+        #[serde(default, skip_serializing_if = "Option::is_none")] agent: Option<Slug>,
+        /// Who had it.
+        #[serde(default, skip_serializing_if = "Option::is_none")] from_agent: Option<Slug>,
+        /// What is needed now.
+        skill: Slug,
+        /// Why.
+        reason: String,
+    }
+    /// A customer's text waits for an answer of the agent who has the contact.
+    ContactUnanswered = "contact.unanswered" to Announce {
+        /// Which.
+        contact_id: ContactId,
+        /// Where.
+        room_id: RoomId,
+        /// Whose.
+        agent: Slug,
+        /// Since when.
+        since: Timestamp,
+        /// When it is queued again unless the agent answers.
+        requeued_at: Timestamp,
     }
     /// A session began: the timer runs.
     SessionStarted = "session.started" to Announce {
@@ -217,6 +255,8 @@ super::facts! {
         agent: Slug,
         /// Now.
         state: AgentState,
+        /// The state that follows when the last slot is freed; nothing new is offered until then.
+        #[serde(default, skip_serializing_if = "Option::is_none")] next_state: Option<AgentState>,
         /// Why unavailable.
         #[serde(skip_serializing_if = "Option::is_none")] code: Option<Slug>,
         /// Pending offers + active + wrap-up contacts.

@@ -6,6 +6,7 @@ pub mod contact;
 pub mod entry;
 pub mod inbound;
 pub mod memory;
+pub mod moving;
 pub mod offer;
 pub mod outbound;
 pub mod presence;

@@ -1,5 +1,6 @@
 //! Offers: a contact shown to one agent. pending → accepted | refused | lapsed | rescinded, by compare-and-set: exactly
-//! one wins. A contact whose offer fails goes back to its place in the queue: original time and priority.
+//! one wins. A contact whose offer fails goes back to its place in the queue: original time and priority. The offer of a
+//! transfer to one agent stands beside the contact, which its first agent keeps until it is accepted.
 
 use std::collections::HashMap;
 
@@ -45,6 +46,8 @@ pub struct Offer {
     pub why: Option<String>,
     /// It is accepted as it is made.
     pub accepts_by_itself: bool,
+    /// Of a transfer: who keeps the contact until it is accepted.
+    pub from_agent: Option<Slug>,
 }
 
 /// Makes offers for queued, locked contacts whose agents' slots are reserved.
@@ -63,19 +66,20 @@ pub async fn make(tx: &Transaction<'_>, offers: &[Offer]) -> Result<(), Failure>
     let ordinals: Vec<i32> = offers.iter().map(|o| o.ordinal).collect();
     let whys: Vec<Option<&str>> = offers.iter().map(|o| o.why.as_deref()).collect();
     let accepted: Vec<bool> = offers.iter().map(|o| o.accepts_by_itself).collect();
+    let skills: Vec<&Slug> = offers.iter().map(|o| &o.skill).collect();
     let offered = sql::touch(
         tx,
         "with made as (
            insert into offers (id, tenant, contact_id, room_id, agent, state, made_at, lapses_at, caused_by, ordinal,
-                               why, accepts_by_itself)
-           select id, tenant, contact, room, agent, 'pending', made_at, lapses_at, cause, ordinal, why, by_itself
+                               why, accepts_by_itself, skill)
+           select id, tenant, contact, room, agent, 'pending', made_at, lapses_at, cause, ordinal, why, by_itself, skill
            from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[],
-                       $7::timestamptz[], $8::uuid[], $9::int[], $10::text[], $11::bool[])
-             as o (id, tenant, contact, room, agent, made_at, lapses_at, cause, ordinal, why, by_itself)
+                       $7::timestamptz[], $8::uuid[], $9::int[], $10::text[], $11::bool[], $12::text[])
+             as o (id, tenant, contact, room, agent, made_at, lapses_at, cause, ordinal, why, by_itself, skill)
            returning contact_id, agent)
          update contacts c set state = 'offered', agent = made.agent
          from made where c.id = made.contact_id and c.state = 'queued'",
-        &[&ids, &tenants, &contacts, &rooms, &agents, &made, &lapses, &causes, &ordinals, &whys, &accepted],
+        &[&ids, &tenants, &contacts, &rooms, &agents, &made, &lapses, &causes, &ordinals, &whys, &accepted, &skills],
     )
     .await?;
     if offered == offers.len() as u64 {
@@ -85,19 +89,45 @@ pub async fn make(tx: &Transaction<'_>, offers: &[Offer]) -> Result<(), Failure>
     }
 }
 
+/// Makes the offer of a transfer: the locked contact stays with its agent, the other one's slot is reserved.
+pub async fn hand(tx: &Transaction<'_>, offer: &Offer) -> Result<(), Failure> {
+    sql::touch(
+        tx,
+        "insert into offers (id, tenant, contact_id, room_id, agent, state, made_at, lapses_at, caused_by, ordinal, from_agent,
+                             skill, why)
+         values ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10, $11, $12)",
+        &[
+            &offer.id,
+            &offer.ends.tenant,
+            &offer.contact_id,
+            &offer.room_id,
+            &offer.agent,
+            &offer.made_at,
+            &offer.lapses_at,
+            &offer.caused_by,
+            &offer.ordinal,
+            &offer.from_agent,
+            &offer.skill,
+            &offer.why,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
 /// The offers that these facts caused, with the traces of their rooms: for repeats.
 pub async fn of_causes(tx: &Transaction<'_>, causes: &[FactId]) -> Result<Vec<(Offer, Option<String>)>, Failure> {
     let rows = sql::rows(
         tx,
-        "select o.id, o.contact_id, o.room_id, o.agent, c.skill, r.tenant, r.channel, r.our_number, r.our_country,
+        "select o.id, o.contact_id, o.room_id, o.agent, coalesce(o.skill, c.skill), r.tenant, r.channel, r.our_number, r.our_country,
                 r.customer_number, c.queued_at, o.made_at, o.lapses_at, o.caused_by, o.ordinal,
-                o.why, o.accepts_by_itself, r.traceparent
+                o.why, o.accepts_by_itself, o.from_agent, r.traceparent
          from offers o join contacts c on c.id = o.contact_id join rooms r on r.id = o.room_id
          where o.caused_by = any($1) order by o.caused_by, o.ordinal",
         &[&causes],
     )
     .await?;
-    Ok(rows.iter().map(|row| (from_row(row), row.get(17))).collect())
+    Ok(rows.iter().map(|row| (from_row(row), row.get(18))).collect())
 }
 
 fn from_row(row: &Row) -> Offer {
@@ -115,6 +145,7 @@ fn from_row(row: &Row) -> Offer {
         ordinal: row.get(14),
         why: row.get(15),
         accepts_by_itself: row.get(16),
+        from_agent: row.get(17),
     }
 }
 
@@ -139,6 +170,7 @@ pub fn say_made(offer: &Offer) -> Vec<Publication> {
         queued_at: offer.queued_at,
         lapses_at: offer.lapses_at,
         why: offer.why.clone(),
+        from_agent: offer.from_agent.clone(),
     };
     let due = OfferDue {
         id: offer.caused_by.derive(OfferDue::NAME, nth),
@@ -182,13 +214,29 @@ pub struct Pending {
     pub state: String,
     /// When it lapses.
     pub lapses_at: Timestamp,
+    /// Of a transfer: who keeps the contact until it is accepted.
+    pub from_agent: Option<Slug>,
+}
+
+impl Pending {
+    /// What its settling tells.
+    #[must_use]
+    pub fn over(&self) -> Over<'_> {
+        Over {
+            id: self.id,
+            contact_id: self.contact_id,
+            tenant: &self.tenant,
+            agent: &self.agent,
+            from_agent: self.from_agent.as_ref(),
+        }
+    }
 }
 
 /// Reads offers without a lock.
 pub async fn of_ids(tx: &Transaction<'_>, ids: &[OfferId]) -> Result<Vec<Pending>, Failure> {
     let rows = sql::rows(
         tx,
-        "select id, contact_id, room_id, tenant, agent, state, lapses_at from offers where id = any($1)",
+        "select id, contact_id, room_id, tenant, agent, state, lapses_at, from_agent from offers where id = any($1)",
         &[&ids],
     )
     .await?;
@@ -199,9 +247,21 @@ pub async fn of_ids(tx: &Transaction<'_>, ids: &[OfferId]) -> Result<Vec<Pending
 pub async fn pending_of_agent(tx: &Transaction<'_>, tenant: &Slug, agent: &Slug) -> Result<Vec<Pending>, Failure> {
     let rows = sql::rows(
         tx,
-        "select id, contact_id, room_id, tenant, agent, state, lapses_at from offers
+        "select id, contact_id, room_id, tenant, agent, state, lapses_at, from_agent from offers
          where tenant = $1 and agent = $2 and state = 'pending' order by contact_id",
         &[tenant, agent],
+    )
+    .await?;
+    Ok(rows.iter().map(pending).collect())
+}
+
+/// The pending offers of locked contacts.
+pub async fn pending_of_contacts(tx: &Transaction<'_>, contacts: &[ContactId]) -> Result<Vec<Pending>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select id, contact_id, room_id, tenant, agent, state, lapses_at, from_agent from offers
+         where contact_id = any($1) and state = 'pending' order by contact_id",
+        &[&contacts],
     )
     .await?;
     Ok(rows.iter().map(pending).collect())
@@ -216,6 +276,7 @@ fn pending(row: &Row) -> Pending {
         agent: row.get(4),
         state: row.get(5),
         lapses_at: row.get(6),
+        from_agent: row.get(7),
     }
 }
 
@@ -242,8 +303,8 @@ pub async fn settle(
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// Ends a pending offer without an accept: the contact is queued again where it stood, the slot is freed. The contact
-/// is locked by the caller. Says nothing where somebody else was faster.
+/// Ends a pending offer without an accept: the contact is queued again where it stood (that of a transfer stays with its
+/// agent), the slot is freed. The contact is locked by the caller. Says nothing where somebody else was faster.
 pub async fn give_back(
     tx: &Transaction<'_>,
     now: Timestamp,
@@ -267,10 +328,7 @@ pub async fn give_back(
     Ok(offers
         .iter()
         .filter(|o| won.contains_key(&o.id))
-        .map(|o| {
-            let over = Over { id: o.id, contact_id: o.contact_id, tenant: &o.tenant, agent: &o.agent };
-            say_settled(now, cause, &over, outcome, reason)
-        })
+        .map(|o| say_settled(now, cause, &o.over(), outcome, reason))
         .collect())
 }
 
@@ -285,6 +343,8 @@ pub struct Over<'a> {
     pub tenant: &'a Slug,
     /// To whom it was made.
     pub agent: &'a Slug,
+    /// Of a transfer: by whom.
+    pub from_agent: Option<&'a Slug>,
 }
 
 /// The fact that tells of a settled offer. An offer is settled once, so the fact's id follows from the offer's: one cause
@@ -301,6 +361,7 @@ pub fn say_settled(now: Timestamp, cause: FactId, over: &Over<'_>, outcome: Offe
         agent: over.agent.clone(),
         outcome,
         reason: reason.to_owned(),
+        from_agent: over.from_agent.cloned(),
     };
     Publication::of(&said, over.tenant.as_str())
 }

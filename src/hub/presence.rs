@@ -1,25 +1,27 @@
 //! Presence: an agent's own state and lease. Becoming unavailable or leaving gives pending offers back at once; a
-//! vanished agent's rooms stay for the grace, then queue again with their history. One timer message counts at a time.
+//! vanished agent's rooms stay for the grace, then queue again with their history. Who is about to leave is offered
+//! nothing, and leaves with the last slot; who is unavailable too long is logged out. One timer message counts at a time.
 
 use deadpool_postgres::Transaction;
 use jiff::{SignedDuration, Timestamp};
 
-use super::contact::{self, Contact, state_of};
+use super::contact::{self, Contact, Requeue, state_of};
 use super::offer;
-use super::session::{self, Session};
 use super::slot::{self, Standing};
-use super::{room, sql};
+use super::sql;
 use crate::facts::due::AgentDue;
 use crate::facts::envelope::{Fact, Publication};
 use crate::facts::heard::AgentState;
-use crate::facts::ids::{ContactId, FactId, RoomId, SessionId, Slug};
-use crate::facts::said::{AgentChanged, ContactQueued, OfferOutcome};
+use crate::facts::ids::{ContactId, FactId, Slug};
+use crate::facts::said::{AgentChanged, OfferOutcome};
 use crate::failure::Failure;
 
 /// Missed offers in a row that make an agent unavailable.
 pub const MISSES: i32 = 3;
 /// The code of an agent who missed that many.
 pub const MISSED: &str = "missed_offers";
+/// The code of an agent who was unavailable for longer than the code of that allows.
+pub const TOO_LONG: &str = "unavailable_too_long";
 /// How long a vanished agent's rooms stay.
 pub const GRACE_S: i64 = 120;
 
@@ -38,6 +40,14 @@ pub struct Presence {
     pub timer_due_at: Option<Timestamp>,
     /// Since when gone with live rooms.
     pub vanished_at: Option<Timestamp>,
+    /// Unavailable no longer than this.
+    pub unavailable_until: Option<Timestamp>,
+    /// What follows when the last slot is freed.
+    pub next_state: Option<String>,
+    /// And why.
+    pub next_code: Option<Slug>,
+    /// Slots in use.
+    pub slots_used: i32,
     /// Not ended: one that was ended still finishes its contacts, and may only leave.
     pub is_live: bool,
 }
@@ -47,13 +57,16 @@ pub async fn lock(tx: &Transaction<'_>, tenant: &Slug, agent: &Slug) -> Result<O
     sql::touch(
         tx,
         "select 1 from contacts c
-         where c.tenant = $1 and c.agent = $2 and c.state = 'offered' order by c.id for update of c",
+         where c.id in (select o.contact_id from offers o where o.tenant = $1 and o.agent = $2 and o.state = 'pending')
+         order by c.id for update of c",
         &[tenant, agent],
     )
     .await?;
     let row = sql::row(
         tx,
-        "select state, code, moved_at, lease_until, timer_due_at, vanished_at, ended_at is null from agents
+        "select state, code, moved_at, lease_until, timer_due_at, vanished_at, ended_at is null, unavailable_until,
+                next_state, next_code, slots_used
+         from agents
          where tenant = $1 and id = $2 for update",
         &[tenant, agent],
     )
@@ -66,6 +79,10 @@ pub async fn lock(tx: &Transaction<'_>, tenant: &Slug, agent: &Slug) -> Result<O
         timer_due_at: row.get(4),
         vanished_at: row.get(5),
         is_live: row.get(6),
+        unavailable_until: row.get(7),
+        next_state: row.get(8),
+        next_code: row.get(9),
+        slots_used: row.get(10),
     }))
 }
 
@@ -91,14 +108,19 @@ pub struct Move<'a> {
 /// Moves a locked agent: state, ready set, pending offers, timer. Says `agent.changed` and what follows.
 pub async fn change(tx: &Transaction<'_>, now: Timestamp, moved: &Move<'_>) -> Result<Vec<Publication>, Failure> {
     let is_out = moved.state == AgentState::LoggedOut;
-    let due_at = if is_out { Some(plus(now, GRACE_S)) } else { moved.until };
+    let unavailable_until = match (moved.state, moved.code) {
+        (AgentState::Unavailable, Some(code)) => limit_of(tx, moved.tenant, code).await?.map(|s| plus(now, s)),
+        _ => None,
+    };
+    let due_at = if is_out { Some(plus(now, GRACE_S)) } else { moved.until.into_iter().chain(unavailable_until).min() };
     sql::touch(
         tx,
         "update agents set
            idle_since = case when state <> 'available' and $3 = 'available' then $6 else idle_since end,
            misses = case when $3 = 'available' then 0 else misses end,
            state = $3, code = $4, moved_at = greatest(moved_at, $5), lease_until = $7, timer_due_at = $8,
-           vanished_at = case when $3 = 'logged_out' then $6 end
+           vanished_at = case when $3 = 'logged_out' then $6 end, unavailable_until = $9, next_state = null,
+           next_code = null
          where tenant = $1 and id = $2",
         &[
             moved.tenant,
@@ -109,6 +131,7 @@ pub async fn change(tx: &Transaction<'_>, now: Timestamp, moved: &Move<'_>) -> R
             &now,
             &moved.until.filter(|_| !is_out),
             &due_at,
+            &unavailable_until,
         ],
     )
     .await?;
@@ -126,6 +149,58 @@ pub async fn change(tx: &Transaction<'_>, now: Timestamp, moved: &Move<'_>) -> R
     Ok(said)
 }
 
+/// Seconds after which who is unavailable with a code is logged out; none where the tenant has no such code.
+async fn limit_of(tx: &Transaction<'_>, tenant: &Slug, code: &str) -> Result<Option<i64>, Failure> {
+    let limit = "select max_s from codes where tenant = $1 and id = $2 and ended_at is null";
+    Ok(sql::row(tx, limit, &[tenant, &code]).await?.map(|row| i64::from(row.get::<_, i32>(0))))
+}
+
+/// Whether a tenant takes this code: one of its own, or any where it has none.
+pub async fn knows_code(tx: &Transaction<'_>, tenant: &Slug, code: &Slug) -> Result<bool, Failure> {
+    let known = "select count(*) = 0 or bool_or(id = $2) from codes where tenant = $1 and ended_at is null";
+    Ok(sql::row(tx, known, &[tenant, code]).await?.is_none_or(|row| row.get(0)))
+}
+
+/// A busy agent is to move when the last slot is freed: nothing is offered from now on, and what was is given back.
+pub async fn plan(tx: &Transaction<'_>, now: Timestamp, moved: &Move<'_>) -> Result<Vec<Publication>, Failure> {
+    let (tenant, agent) = (moved.tenant, moved.agent);
+    let pending = offer::pending_of_agent(tx, tenant, agent).await?;
+    let mut said = offer::give_back(tx, now, moved.cause, OfferOutcome::Rescinded, "leaving", &pending).await?;
+    let standing = slot::lock_standing(tx, tenant, agent).await?;
+    if standing.is_none_or(|standing| standing.slots_used == 0) {
+        said.extend(change(tx, now, moved).await?);
+        return Ok(said);
+    }
+    sql::touch(
+        tx,
+        "update agents set next_state = $3, next_code = $4, moved_at = greatest(moved_at, $5)
+         where tenant = $1 and id = $2",
+        &[tenant, agent, &moved.state.as_str(), &moved.code, &moved.moved_at],
+    )
+    .await?;
+    slot::refresh_ready(tx, tenant, std::slice::from_ref(agent)).await?;
+    let standing = slot::lock_standing(tx, tenant, agent).await?;
+    said.extend(standing.iter().map(|standing| say_changed(now, moved.cause, standing)));
+    if let Some(until) = moved.until {
+        said.extend(seen(tx, now, moved.cause, tenant, std::slice::from_ref(agent), until).await?);
+    }
+    Ok(said)
+}
+
+/// The last slot of an agent who is about to leave is freed: the next state is the state.
+pub async fn turn(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    cause: FactId,
+    due: &AgentDue,
+    presence: &Presence,
+) -> Result<Vec<Publication>, Failure> {
+    let Some(state) = presence.next_state.as_deref().map(state_of) else { return Ok(Vec::new()) };
+    let code = presence.next_code.as_ref().map(Slug::as_str);
+    let (tenant, agent, until) = (&due.tenant, &due.agent, presence.lease_until);
+    change(tx, now, &Move { cause, tenant, agent, state, code, moved_at: now, until }).await
+}
+
 /// Renews leases of agents who are there: those whose lease had not begun get their timer.
 pub async fn seen(
     tx: &Transaction<'_>,
@@ -138,12 +213,13 @@ pub async fn seen(
     let begun = sql::rows(
         tx,
         "with locked as (
-           select id, timer_due_at from agents
+           select id, timer_due_at is null or lease_until is null and timer_due_at > $3 as begins from agents
            where tenant = $1 and id = any($2) and state <> 'logged_out'
            order by id for update)
-         update agents a set lease_until = greatest(a.lease_until, $3), timer_due_at = coalesce(a.timer_due_at, $3)
+         update agents a set lease_until = greatest(a.lease_until, $3),
+           timer_due_at = case when l.begins then $3 else a.timer_due_at end
          from locked l where a.tenant = $1 and a.id = l.id
-         returning a.id, l.timer_due_at is null",
+         returning a.id, l.begins",
         &[tenant, &agents, &until],
     )
     .await?;
@@ -163,7 +239,8 @@ pub async fn due(
     presence: &Presence,
 ) -> Result<Vec<Publication>, Failure> {
     let (tenant, agent) = (&due.tenant, &due.agent);
-    let end = match (presence.vanished_at, presence.lease_until) {
+    let too_long = presence.unavailable_until.filter(|_| presence.state == "unavailable");
+    let end = match (presence.vanished_at, presence.lease_until.into_iter().chain(too_long).min()) {
         (Some(since), _) if presence.state == "logged_out" => plus(since, GRACE_S),
         (_, Some(until)) if presence.state != "logged_out" => until,
         _ => {
@@ -177,7 +254,8 @@ pub async fn due(
     }
     if presence.state != "logged_out" {
         let state = AgentState::LoggedOut;
-        let moved = Move { cause, tenant, agent, state, code: Some("vanished"), moved_at: end, until: None };
+        let code = Some(if presence.lease_until == Some(end) { "vanished" } else { TOO_LONG });
+        let moved = Move { cause, tenant, agent, state, code, moved_at: end, until: None };
         return change(tx, now, &moved).await;
     }
     let said = requeue_all(tx, now, cause, tenant, agent).await?;
@@ -218,35 +296,12 @@ async fn requeue_all(
     .await?;
     let ids: Vec<ContactId> = rows.iter().map(|row| row.get(0)).collect();
     let contacts: Vec<Contact> = contact::lock_with_rooms(tx, &ids).await?;
-    let contacts: Vec<Contact> =
-        contacts.into_iter().filter(|c| c.state == "active" && c.agent.as_ref() == Some(agent)).collect();
-    let rooms: Vec<RoomId> = contacts.iter().map(|c| c.room_id).collect();
-    let sessions: Vec<Session> = session::lock_of_rooms(tx, &rooms).await?;
-    let ended: Vec<(SessionId, &str)> = sessions.iter().map(|s| (s.id, "requeued")).collect();
-    session::end(tx, now, &ended).await?;
-    room::unassign(tx, &rooms).await?;
-    let ids: Vec<ContactId> = contacts.iter().map(|c| c.id).collect();
-    let requeue = "update contacts set state = 'queued', agent = null, waiting_since = $2 where id = any($1)";
-    sql::touch(tx, requeue, &[&ids, &now]).await?;
-    let freed: Vec<(Slug, Slug)> = contacts.iter().map(|_| (tenant.clone(), agent.clone())).collect();
-    slot::release(tx, &freed).await?;
-    Ok(contacts
+    let lost: Vec<Requeue<'_>> = contacts
         .iter()
-        .map(|contact| {
-            let said = ContactQueued {
-                id: cause.derive_of(ContactQueued::NAME, contact.id.0),
-                cause_id: cause,
-                at: now,
-                tenant: tenant.clone(),
-                contact_id: contact.id,
-                room_id: contact.room_id,
-                skill: contact.skill.clone(),
-                priority: contact.priority,
-                queued_at: contact.queued_at,
-            };
-            Publication::of(&said, tenant.as_str())
-        })
-        .collect())
+        .filter(|c| c.state == "active" && c.agent.as_ref() == Some(agent))
+        .map(|contact| Requeue { contact, skill: None, preferred: contact.preferred_agent.as_ref() })
+        .collect();
+    contact::requeue(tx, now, cause, "requeued", &lost).await
 }
 
 /// An agent let an offer lapse: the third in a row makes unavailable.
@@ -291,6 +346,7 @@ pub fn say_changed(now: Timestamp, cause: FactId, standing: &Standing) -> Public
         tenant: standing.tenant.clone(),
         agent: standing.agent.clone(),
         state: state_of(&standing.state),
+        next_state: standing.next_state.as_deref().map(state_of),
         code: standing.code.clone(),
         slots_used: standing.slots_used,
         limit: standing.limit,

@@ -45,9 +45,9 @@ refusals! {
     /// Another agent holds the contact.
     HeldByOther = "held_by_other", "Another agent is working with this customer.";
     /// The limit is reached.
-    NoFreeSlot = "no_free_slot", "All your slots are in use; end a contact first.";
+    NoFreeSlot = "no_free_slot", "All slots of the agent are in use; a contact must end first.";
     /// The agent is logged out.
-    LoggedOut = "logged_out", "You are logged out; log in first.";
+    LoggedOut = "logged_out", "The agent is logged out and must log in first.";
     /// The offer is settled.
     OfferGone = "offer_gone", "This offer is over.";
     /// The offer was made to somebody else.
@@ -64,6 +64,28 @@ refusals! {
     NotFound = "not_found", "There is no such thing in this tenant.";
     /// The contact is over already.
     AlreadyEnded = "already_ended", "This contact is over already.";
+    /// Whoever asks may not.
+    NotAllowed = "not_allowed", "This is for supervisors alone.";
+    /// Only an active contact can be parked.
+    NotActive = "not_active", "Nobody works this contact now.";
+    /// Only a parked contact can be taken back.
+    NotParked = "not_parked", "This contact is not parked.";
+    /// The contact is parked.
+    Parked = "parked", "This contact is parked; take it back first.";
+    /// Neither an agent nor a skill, or both.
+    NoTarget = "no_target", "Name an agent or a skill, and not both.";
+    /// The skill, or every skill of the agent, is of another channel.
+    WrongChannel = "wrong_channel", "The skill or the agent is for another channel than this contact.";
+    /// The agent takes nothing now.
+    AgentUnavailable = "agent_unavailable", "This agent is not available now.";
+    /// The agent has it, or it is offered to the agent.
+    AlreadyHeld = "already_held", "This agent has the contact, or an offer of it, already.";
+    /// Not among the skill's dispositions.
+    UnknownDisposition = "unknown_disposition", "This disposition is not one of the skill's; choose one of those.";
+    /// The skill requires one.
+    DispositionMissing = "disposition_missing", "This skill requires a disposition; choose one.";
+    /// Not among the tenant's codes.
+    UnknownCode = "unknown_code", "This code is not one of the tenant's; choose one of those.";
     /// Not in this version.
     NotSupported = "not_supported", "This installation cannot do that yet.";
 }

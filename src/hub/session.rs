@@ -8,7 +8,7 @@ use super::sql;
 use crate::facts::due::SessionDue;
 use crate::facts::envelope::{Fact, Publication};
 use crate::facts::ids::{ContactId, FactId, RoomId, SessionId, Slug};
-use crate::facts::said::{SessionExpired, SessionStarted};
+use crate::facts::said::{SessionExpired, SessionExtended, SessionStarted};
 use crate::failure::Failure;
 
 /// A live session.
@@ -144,6 +144,35 @@ pub async fn extend(tx: &Transaction<'_>, moved: &[(RoomId, Timestamp)]) -> Resu
     )
     .await?;
     Ok(())
+}
+
+/// Gives a locked live session to another agent: as an accept does, it sets the deadline to now + timeout. Says so.
+pub async fn hand_over(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    cause: FactId,
+    session: &Session,
+    agent: &Slug,
+) -> Result<Publication, Failure> {
+    let deadline_at = after(now, session.timeout_s).max(session.deadline_at);
+    sql::touch(
+        tx,
+        "update sessions set agent = $2, deadline_at = $3 where id = $1 and ended_at is null",
+        &[&session.id, agent, &deadline_at],
+    )
+    .await?;
+    let said = SessionExtended {
+        id: cause.derive_of(SessionExtended::NAME, session.id.0),
+        cause_id: cause,
+        at: now,
+        tenant: session.tenant.clone(),
+        session_id: session.id,
+        room_id: session.room_id,
+        contact_id: session.contact_id,
+        agent: agent.clone(),
+        deadline_at,
+    };
+    Ok(Publication::of(&said, session.tenant.as_str()))
 }
 
 /// Puts sessions on their next generation, armed for the deadline they have now: (session, generation, due).

@@ -21,6 +21,8 @@ pub struct Standing {
     pub state: String,
     /// Why unavailable.
     pub code: Option<Slug>,
+    /// What follows when the last slot is freed.
+    pub next_state: Option<String>,
     /// Slots in use.
     pub slots_used: i32,
     /// Most of them.
@@ -30,7 +32,7 @@ pub struct Standing {
 /// What a reservation asks of the agent's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asks {
-    /// An offer: only an available agent.
+    /// An offer: only an available agent who is not about to leave.
     Available,
     /// What the agent begins: available or unavailable.
     LoggedIn,
@@ -78,12 +80,18 @@ pub async fn reserve(
 }
 
 async fn why_not(tx: &Transaction<'_>, asks: Asks, tenant: &Slug, agent: &Slug) -> Result<Reservation, Failure> {
-    let row =
-        sql::row(tx, "select state, ended_at is null from agents where tenant = $1 and id = $2", &[tenant, agent])
-            .await?;
+    let row = sql::row(
+        tx,
+        "select state, ended_at is null, next_state is null from agents where tenant = $1 and id = $2",
+        &[tenant, agent],
+    )
+    .await?;
     let Some(row) = row.filter(|row| row.get(1)) else { return Ok(Reservation::UnknownAgent) };
     let state: &str = row.get(0);
-    let is_there = state == "available" || (asks == Asks::LoggedIn && state == "unavailable");
+    let is_there = match asks {
+        Asks::Available => state == "available" && row.get(2),
+        Asks::LoggedIn => state == "available" || state == "unavailable",
+    };
     Ok(if is_there { Reservation::NoFreeSlot } else { Reservation::NotThere })
 }
 
@@ -105,7 +113,7 @@ pub async fn release(tx: &Transaction<'_>, freed: &[(Slug, Slug)]) -> Result<Vec
 pub async fn lock_standing(tx: &Transaction<'_>, tenant: &Slug, agent: &Slug) -> Result<Option<Standing>, Failure> {
     let row = sql::row(
         tx,
-        "select tenant, id, state, code, slots_used, slot_limit from agents
+        "select tenant, id, state, code, slots_used, slot_limit, next_state from agents
          where tenant = $1 and id = $2 for update",
         &[tenant, agent],
     )
@@ -121,7 +129,14 @@ fn standing(row: &tokio_postgres::Row) -> Standing {
         code: row.get(3),
         slots_used: row.get(4),
         limit: row.get(5),
+        next_state: row.get(6),
     }
+}
+
+/// Locks agents of one tenant before several of their slots change hands: one statement that locks all keeps the order.
+pub async fn hold(tx: &Transaction<'_>, tenant: &Slug, agents: &[&Slug]) -> Result<(), Failure> {
+    sql::touch(tx, LOCK, &[&vec![tenant; agents.len()], &agents]).await?;
+    Ok(())
 }
 
 /// Locks agents in the one order, so that no two transactions wait for each other in a circle.
@@ -134,14 +149,14 @@ const RESERVE: &str = "update agents a
      from unnest($1::text[], $2::text[], $3::int[]) as w (tenant, agent, n)
      where a.tenant = w.tenant and a.id = w.agent and a.ended_at is null
        and a.slots_used + w.n <= a.slot_limit
-       and (a.state = 'available' or ($5 and a.state = 'unavailable'))
+       and (a.state = 'available' and (a.next_state is null or $5) or ($5 and a.state = 'unavailable'))
      returning a.tenant, a.id";
 
 const RELEASE: &str = "update agents a set slots_used = a.slots_used - f.n
      from (select tenant, agent, count(*)::int as n
            from unnest($1::text[], $2::text[]) as f (tenant, agent) group by tenant, agent) f
      where a.tenant = f.tenant and a.id = f.agent
-     returning a.tenant, a.id, a.state, a.code, a.slots_used, a.slot_limit";
+     returning a.tenant, a.id, a.state, a.code, a.slots_used, a.slot_limit, a.next_state";
 
 const REFRESH: &str =
     "with asked as (select distinct tenant, agent from unnest($1::text[], $2::text[]) as q (tenant, agent)),
@@ -153,7 +168,7 @@ const REFRESH: &str =
        join agents a on a.tenant = q.tenant and a.id = q.agent
        join agent_skills s on s.tenant = q.tenant and s.agent = q.agent
        join skills k on k.tenant = s.tenant and k.id = s.skill
-       where a.state = 'available' and a.ended_at is null and a.slots_used < a.slot_limit),
+       where a.state = 'available' and a.next_state is null and a.ended_at is null and a.slots_used < a.slot_limit),
      gone as (
        delete from ready_agents r using asked q
        where r.tenant = q.tenant and r.agent = q.agent

@@ -58,7 +58,7 @@ impl Skill {
     pub fn worst(&self, now: Timestamp, queued_at: Timestamp) -> i32 {
         let waited = now.duration_since(queued_at);
         let passed = |step: &&Step| waited >= SignedDuration::from_secs(i64::from(step.after_s));
-        match self.widening.iter().filter(passed).next_back() {
+        match self.widening.iter().rfind(passed) {
             Some(step) => step.worst,
             None => self.widening.first().map_or(WORST, |step| step.worst),
         }

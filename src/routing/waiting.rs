@@ -28,7 +28,7 @@ pub struct Next {
     pub queued_at: Timestamp,
     /// The trace of its room.
     pub traceparent: Option<String>,
-    /// Agents who must not get it yet: they refused or missed it less than the cool-down ago.
+    /// Agents who must not get it yet: they refused or missed it, gave it away or did not answer less than the cool-down ago.
     pub cooling: Vec<Slug>,
 }
 
@@ -67,7 +67,10 @@ pub async fn next(
          select c.id, c.preferred_agent, c.room_id, c.queued_at, r.tenant, r.channel, r.our_number, r.our_country,
                 r.customer_number, r.traceparent,
                 array(select o.agent from offers o where o.contact_id = c.id and o.state in ('refused', 'lapsed')
-                        and o.settled_at > $5)
+                        and o.settled_at > $5
+                      union all
+                      select s.agent from sessions s where s.contact_id = c.id
+                        and s.end_reason in ('transferred', 'unanswered') and s.ended_at > $5)
          from first f join contacts c on c.id = f.id and c.state = 'queued' join rooms r on r.id = c.room_id
          order by f.priority desc, f.queued_at, f.id
          for update of c skip locked",

@@ -17,7 +17,7 @@ use crate::hub::{slot, sql};
 /// Of the lock that one tenant's set-up is changed under.
 const SETTING_UP: i32 = 0x7465_7874;
 /// In the order in which rows may refer to each other.
-const SECTIONS: [&str; 6] = ["tenant", "carriers", "skills", "teams", "agents", "points_of_contact"];
+const SECTIONS: [&str; 7] = ["tenant", "carriers", "skills", "teams", "agents", "points_of_contact", "codes"];
 
 /// From the last text to the end of a session, where the file says nothing: SMS two hours, chat half an hour.
 const SMS_TIMEOUT_S: i32 = 7_200;
@@ -29,7 +29,7 @@ type Rows = BTreeMap<(usize, String), Values>;
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Change {
-    /// `tenant`, `carriers`, `skills`, `teams`, `agents` or `points_of_contact`.
+    /// `tenant`, `carriers`, `skills`, `teams`, `agents`, `points_of_contact` or `codes`.
     pub section: &'static str,
     /// Its slug.
     pub id: String,
@@ -119,6 +119,11 @@ fn wanted(file: &TenantFile) -> Rows {
             "priority_max": s.priority_max.max(s.priority), "accept_by_itself": s.accept_by_itself,
             "agent_choice": s.agent_choice.as_ref().map_or("best_proficiency", |at| at.value.as_str()),
             "widening": widening(&s.widening),
+            "response_s": s.response_s,
+            "response_reminder_s": s.response_reminder_s.as_ref().map(|at| at.value),
+            "dispositions": s.dispositions.iter().map(|at| at.value.as_str()).collect::<Vec<_>>(),
+            "disposition_required": s.disposition_required.as_ref().is_some_and(|at| at.value),
+            "default_disposition": slug(&s.default_disposition),
         });
         add("skills", slug(&s.id), row);
     }
@@ -138,6 +143,9 @@ fn wanted(file: &TenantFile) -> Rows {
             "carrier": slug(&p.carrier), "skill": slug(&p.skill), "session_timeout_s": timeout_s,
         });
         add("points_of_contact", slug(&p.id), row);
+    }
+    for c in &file.codes {
+        add("codes", slug(&c.id), json!({"name": text(&c.name), "max_s": c.max_minutes * 60}));
     }
     rows
 }
@@ -164,7 +172,9 @@ async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
          select 2, id, jsonb_build_object('channel', channel, 'priority', priority, 'offer_timeout_s', offer_timeout_s,
                 'wrap_up_s', wrap_up_s, 'max_wait_s', max_wait_s, 'priority_per_min', priority_per_min,
                 'priority_max', priority_max, 'agent_choice', agent_choice, 'widening', widening,
-                'accept_by_itself', accept_by_itself)
+                'accept_by_itself', accept_by_itself, 'response_s', response_s,
+                'response_reminder_s', response_reminder_s, 'dispositions', dispositions,
+                'disposition_required', disposition_required, 'default_disposition', default_disposition)
          from skills where tenant = $1 and ended_at is null
          union all
          select 3, id, jsonb_build_object('session_limit', session_limit) from teams
@@ -178,7 +188,9 @@ async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
          union all
          select 5, id, jsonb_build_object('channel', channel, 'number', number, 'kind', kind, 'country', country,
                 'carrier', carrier, 'skill', skill, 'session_timeout_s', session_timeout_s)
-         from points_of_contact where tenant = $1 and ended_at is null",
+         from points_of_contact where tenant = $1 and ended_at is null
+         union all
+         select 6, id, jsonb_build_object('name', name, 'max_s', max_s) from codes where tenant = $1 and ended_at is null",
         &[tenant],
     )
     .await?;
@@ -258,6 +270,7 @@ fn end_of(section: &str) -> &'static str {
         "carriers" => "update carriers set ended_at = now() where tenant = $1 and id = $2",
         "skills" => "update skills set ended_at = now() where tenant = $1 and id = $2",
         "teams" => "update teams set ended_at = now() where tenant = $1 and id = $2",
+        "codes" => "update codes set ended_at = now() where tenant = $1 and id = $2",
         "agents" => "update agents set ended_at = now() where tenant = $1 and id = $2",
         _ => "update points_of_contact set ended_at = now() where tenant = $1 and id = $2",
     }
@@ -279,21 +292,27 @@ fn upsert_of(section: &str) -> &'static [&'static str] {
             "delete from agent_skills s using jsonb_to_recordset($2) as x (id text), skills k
              where s.tenant = $1 and s.skill = x.id and k.tenant = $1 and k.id = x.id and k.ended_at is not null",
             "insert into skills (tenant, id, channel, priority, offer_timeout_s, wrap_up_s, max_wait_s, priority_per_min,
-                                 priority_max, agent_choice, widening, accept_by_itself)
-             select $1, id, channel, priority, offer_timeout_s, wrap_up_s, max_wait_s, priority_per_min, priority_max,
-                    agent_choice, nullif(widening, 'null'), accept_by_itself
-             from jsonb_to_recordset($2) as x (id text, channel text, priority integer, offer_timeout_s integer,
-               wrap_up_s integer, max_wait_s integer, priority_per_min integer, priority_max integer, agent_choice text,
-               widening jsonb, accept_by_itself boolean)
+               priority_max, agent_choice, widening, accept_by_itself, response_s, response_reminder_s, dispositions,
+               disposition_required, default_disposition)
+             select $1, id, channel, priority, offer_timeout_s, wrap_up_s, max_wait_s, priority_per_min,
+               priority_max, agent_choice, nullif(widening, 'null'), accept_by_itself, response_s, response_reminder_s,
+               dispositions, disposition_required, default_disposition
+             from jsonb_populate_recordset(null::skills, $2)
              on conflict (tenant, id) do update set channel = excluded.channel, priority = excluded.priority,
                offer_timeout_s = excluded.offer_timeout_s, wrap_up_s = excluded.wrap_up_s,
                max_wait_s = excluded.max_wait_s, priority_per_min = excluded.priority_per_min,
                priority_max = excluded.priority_max, agent_choice = excluded.agent_choice,
-               widening = excluded.widening, accept_by_itself = excluded.accept_by_itself, ended_at = null",
+               widening = excluded.widening, accept_by_itself = excluded.accept_by_itself,
+               response_s = excluded.response_s, response_reminder_s = excluded.response_reminder_s,
+               dispositions = excluded.dispositions, disposition_required = excluded.disposition_required,
+               default_disposition = excluded.default_disposition, ended_at = null",
         ],
         "teams" => &["insert into teams (tenant, id, session_limit)
              select $1, id, session_limit from jsonb_to_recordset($2) as x (id text, session_limit integer)
              on conflict (tenant, id) do update set session_limit = excluded.session_limit, ended_at = null"],
+        "codes" => &["insert into codes (tenant, id, name, max_s)
+             select $1, id, name, max_s from jsonb_to_recordset($2) as x (id text, name text, max_s integer)
+             on conflict (tenant, id) do update set name = excluded.name, max_s = excluded.max_s, ended_at = null"],
         "agents" => &[
             "insert into agents as a (tenant, id, team, session_limit, slot_limit)
              select $1, x.id, x.team, x.session_limit, coalesce(x.session_limit, t.session_limit)

@@ -34,6 +34,8 @@ pub fn check(file: &TenantFile) -> Vec<Mistake> {
     check.twice("agent", file.agents.iter().filter_map(|a| a.id.as_ref()));
     check.twice("point of contact", file.points.iter().filter_map(|p| p.id.as_ref()));
     check.twice("carrier", file.carriers.iter().filter_map(|c| c.id.as_ref()));
+    check.twice("code", file.codes.iter().filter_map(|c| c.id.as_ref()));
+    check.skills();
     check.agents();
     for point in &file.points {
         check.point(point);
@@ -97,6 +99,29 @@ impl Check<'_> {
             None => format!("add it under [[{list}]], or name one that is there"),
         };
         self.say(id.line, format!("there is no {what} {} in this file", id.value), instead);
+    }
+
+    fn skills(&mut self) {
+        for skill in &self.file.skills {
+            if let Some(reminder) = &skill.response_reminder_s
+                && skill.response_s.is_none_or(|seconds| seconds <= reminder.value)
+            {
+                let instead = "write response_s, with more seconds, or take the reminder out";
+                self.say(reminder.line, "response_reminder_s is not before response_s", instead);
+            }
+            let codes: Vec<&Slug> = skill.dispositions.iter().map(|at| &at.value).collect();
+            match (&skill.disposition_required, &skill.default_disposition) {
+                (Some(required), None) if required.value => {
+                    let instead = "write default_disposition, for when nobody chooses one";
+                    self.say(required.line, "disposition_required stands without a default", instead);
+                }
+                (_, Some(default)) if !codes.is_empty() && !codes.contains(&&default.value) => {
+                    let what = format!("the default {} is not among the dispositions", default.value);
+                    self.say(default.line, what, "add it to dispositions, or name one of them");
+                }
+                _ => {}
+            }
+        }
     }
 
     fn agents(&mut self) {

@@ -35,6 +35,8 @@ pub struct TenantFile {
     pub points: Vec<Point>,
     /// Connections that texts leave by.
     pub carriers: Vec<Carrier>,
+    /// Why agents may be unavailable; none: any code.
+    pub codes: Vec<Code>,
 }
 
 /// `[[skills]]`.
@@ -62,6 +64,27 @@ pub struct Skill {
     pub wrap_up_s: Option<i32>,
     /// Seconds a contact may wait.
     pub max_wait_s: i32,
+    /// Seconds in which an agent answers a customer's text, else its contact is queued again.
+    pub response_s: Option<i32>,
+    /// Seconds after which the agent is reminded.
+    pub response_reminder_s: Option<At<i32>>,
+    /// Codes of which one may be chosen at the end; none: any.
+    pub dispositions: Vec<At<Slug>>,
+    /// One must be chosen.
+    pub disposition_required: Option<At<bool>>,
+    /// Stands for a required one that nobody chose.
+    pub default_disposition: Option<At<Slug>>,
+}
+
+/// `[[codes]]`.
+#[derive(Clone, Debug)]
+pub struct Code {
+    /// Slug.
+    pub id: Option<At<Slug>>,
+    /// On screen.
+    pub name: Option<At<String>>,
+    /// Minutes after which who is still unavailable is logged out.
+    pub max_minutes: i32,
 }
 
 /// `[[teams]]`.
@@ -150,7 +173,7 @@ pub fn read(text: &str) -> (TenantFile, Vec<Mistake>) {
 impl Reader<'_> {
     fn file(&mut self, root: &DeTable<'_>) -> TenantFile {
         let top = Part { what: "the file", line: 1, table: root };
-        let lists = ["skills", "teams", "agents", "points_of_contact", "carriers"];
+        let lists = ["skills", "teams", "agents", "points_of_contact", "carriers", "codes"];
         self.known(top, &[&["tenant", "name", "sms_messaging", "time_zone", "texts"][..], &lists[..]].concat());
         let mut sections = Vec::new();
         for section in ["texts"].into_iter().chain(lists) {
@@ -171,6 +194,7 @@ impl Reader<'_> {
             agents: self.list(top, "agents", "the agent", Self::agent),
             points: self.list(top, "points_of_contact", "the point of contact", Self::point),
             carriers: self.list(top, "carriers", "the carrier", Self::carrier),
+            codes: self.list(top, "codes", "the code", Self::code),
         }
     }
 
@@ -189,7 +213,9 @@ impl Reader<'_> {
     fn skill(&mut self, part: Part<'_>) -> Skill {
         #[rustfmt::skip]
         self.known(part, &["id", "channel", "priority", "priority_per_min", "priority_max", "max_wait_s", "agent_choice",
-                           "widening", "offer_timeout_s", "accept_by_itself", "wrap_up_s"]);
+                           "widening", "offer_timeout_s", "accept_by_itself", "response_s", "response_reminder_s",
+                           "wrap_up_s", "dispositions", "disposition_required", "default_disposition"]);
+        let line = part.table.get("response_reminder_s").map_or(part.line, |value| self.line(value));
         Skill {
             id: self.slug(part, "id"),
             channel: self.word(part, "channel", CHANNELS),
@@ -202,6 +228,28 @@ impl Reader<'_> {
             offer_timeout_s: self.number(part, "offer_timeout_s", 5..=600).unwrap_or(30),
             wrap_up_s: self.number(part, "wrap_up_s", 0..=86_400),
             max_wait_s: self.number(part, "max_wait_s", 1..=MONTH_S).unwrap_or(86_400),
+            response_s: self.number(part, "response_s", 1..=86_400),
+            response_reminder_s: self.number(part, "response_reminder_s", 1..=86_400).map(|value| At { value, line }),
+            dispositions: self.slugs(part, "dispositions"),
+            disposition_required: part
+                .table
+                .contains_key("disposition_required")
+                .then(|| self.switch(part, "disposition_required"))
+                .flatten(),
+            default_disposition: part
+                .table
+                .contains_key("default_disposition")
+                .then(|| self.slug(part, "default_disposition"))
+                .flatten(),
+        }
+    }
+
+    fn code(&mut self, part: Part<'_>) -> Code {
+        self.known(part, &["id", "name", "max_minutes"]);
+        Code {
+            id: self.slug(part, "id"),
+            name: self.required(part, "name", "\"Lunch\"").and_then(|at| self.sized(at, "name", 100)),
+            max_minutes: self.number(part, "max_minutes", 1..=1_440).unwrap_or(120),
         }
     }
 

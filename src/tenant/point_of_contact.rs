@@ -4,7 +4,7 @@
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 
-use crate::facts::ids::Slug;
+use crate::facts::ids::{RoomId, Slug};
 use crate::failure::Failure;
 use crate::hub::sql;
 
@@ -124,6 +124,18 @@ pub async fn live_of_tenant(
     );
     let rows = sql::rows(tx, &sql, &[tenant, &number, &skill]).await?;
     Ok(rows.iter().map(from_row).collect())
+}
+
+/// Seconds from the last text to the deadline, in a room.
+pub async fn timeout_of_room(tx: &Transaction<'_>, room: RoomId) -> Result<i32, Failure> {
+    let row = sql::row(
+        tx,
+        "select p.session_timeout_s from rooms r
+         join points_of_contact p on p.tenant = r.tenant and p.id = r.point_of_contact where r.id = $1",
+        &[&room],
+    )
+    .await?;
+    Ok(row.map_or(7200, |row| row.get(0)))
 }
 
 /// Those of rooms, live or not: (tenant, slug). Answers stand in the order asked.

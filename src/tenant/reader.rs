@@ -166,6 +166,27 @@ impl Reader<'_> {
         None
     }
 
+    /// A list of slugs, empty where the key is not there.
+    pub(super) fn slugs(&mut self, part: Part<'_>, key: &str) -> Vec<At<Slug>> {
+        let Some(value) = part.table.get(key) else { return Vec::new() };
+        let Some(array) = value.get_ref().as_array() else {
+            let what = format!("{key} is {}", article(value.get_ref()));
+            self.say(self.line(value), &what, &format!("write {key} = [\"a-slug\", \"another\"]"));
+            return Vec::new();
+        };
+        let mut slugs = Vec::new();
+        for element in array {
+            let line = self.line(element);
+            if let Some(text) = element.get_ref().as_str() {
+                slugs.extend(self.as_slug(text, line));
+            } else {
+                let what = format!("{key} holds {}", article(element.get_ref()));
+                self.say(line, &what, "write each in double quotes");
+            }
+        }
+        slugs
+    }
+
     pub(super) fn switch(&mut self, part: Part<'_>, key: &str) -> Option<At<bool>> {
         let Some(value) = part.table.get(key) else {
             self.missing(part, key, "true");

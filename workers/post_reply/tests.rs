@@ -289,3 +289,29 @@ async fn an_id_used_for_another_command_is_set_aside() {
         ["one", "three"]
     );
 }
+
+#[tokio::test]
+async fn an_outreach_takes_the_agents_own_parked_contact_back_and_leaves_anothers() {
+    let set_up = async |pool: &Pool| {
+        three_active(pool).await;
+        moved(pool, at(11), "mama", "available").await;
+        let body = json!({"tenant": "bears", "by": {"kind": "agent", "name": "papa"},
+                          "contact_id": crate::rehearsal::contact(1)});
+        let worker = texthub::runtime::single::Each(crate::move_contact::MoveContact);
+        handle(&worker, pool, at(15), &[told(90, "park.asked", body)]).await;
+    };
+    let batch = [
+        outreach(100, "mama", &customer(1), json!({"our_number": MAIN})),
+        reply(101, "papa", 1, "still parked"),
+        outreach(102, "papa", &customer(1), json!({"our_number": MAIN})),
+    ];
+    let ran = run(20, set_up, &batch).await;
+    assert_eq!(refusals(&ran), ["held_by_other", "parked", "done"]);
+    assert_eq!(names(&ran.outcomes[2]), ["contact.moved", "entry.appended", "sms.requested"]);
+    let pool = &ran.database.pool;
+    assert_eq!(
+        column(pool, "select state || ' ' || agent from contacts order by caused_by limit 1").await,
+        ["active papa"]
+    );
+    assert_eq!(column(pool, "select slots_used from agents where id = 'papa'").await, ["1"]);
+}

@@ -303,3 +303,53 @@ async fn texts_that_race_for_one_room_meet_in_it() {
     assert_eq!(column(&database.pool, "select count(*) from rooms").await, ["1"]);
     assert_eq!(column(&database.pool, "select seq from entries order by seq").await, ["1", "2"]);
 }
+
+/// Text 1 is parked by papa, 2 by mama, both since second 15.
+async fn parked(pool: &Pool) {
+    den_with(pool, &["papa"]).await;
+    crate::support::recount::install(pool).await;
+    for (nr, agent) in [(1, "papa"), (2, "mama")] {
+        crate::rehearsal::moved(pool, at(9), agent, "available").await;
+        assert_eq!(active(pool, at(10), nr, MAIN).await.as_str(), agent);
+    }
+    for (nr, agent) in [(1, "papa"), (2, "mama")] {
+        let body = json!({"tenant": "bears", "by": {"kind": "agent", "name": agent}, "contact_id": contact(nr)});
+        let worker = texthub::runtime::single::Each(crate::move_contact::MoveContact);
+        handle(&worker, pool, at(15), &[told(90 + nr, "park.asked", body)]).await;
+    }
+}
+
+/// … and papa has another contact since.
+async fn parked_and_busy(pool: &Pool) {
+    parked(pool).await;
+    assert_eq!(active(pool, at(16), 3, MAIN).await.as_str(), "papa");
+}
+
+#[tokio::test]
+async fn a_text_to_a_parked_contact_gives_it_back_to_who_parked_it_or_to_the_queue() {
+    let batch = [
+        text(11, &customer(1), MAIN, "the carpenter came", at(20)),
+        text(12, &customer(2), MAIN, "here I am", at(20)),
+        text(13, &customer(1), MAIN, "twice", at(20)),
+        text(14, &customer(2), MAIN, "STOP", at(20)),
+    ];
+    let ran = run(20, parked_and_busy, &batch).await;
+    let pool = &ran.database.pool;
+    assert_eq!(names(&ran.outcomes[0]), ["contact.moved", "contact.queued", "entry.appended"], "papa has no slot");
+    let queued = the(&ran.outcomes[0], "contact.queued");
+    assert_eq!(queued["queued_at"], json!(at(10)), "in its old place");
+    assert_eq!(names(&ran.outcomes[1]), ["contact.moved", "entry.appended"]);
+    assert_eq!(the(&ran.outcomes[1], "contact.moved")["how"], "unparked");
+    assert_eq!(the(&ran.outcomes[1], "entry.appended")["deadline_at"], json!(at(7220)), "the session went on");
+    assert_eq!(names(&ran.outcomes[2]), ["entry.appended"]);
+    let contacts = "select state || ' ' || coalesce(agent, preferred_agent) from contacts order by caused_by";
+    assert_eq!(column(pool, contacts).await, ["queued papa", "active mama", "active papa"]);
+    assert_eq!(column(pool, "select count(*) from rooms").await, ["3"], "no second room");
+}
+
+#[tokio::test]
+async fn a_keyword_wakes_nobody() {
+    let batch = [text(11, &customer(1), MAIN, "STOP", at(20)), text(12, &customer(2), MAIN, "HELP", at(20))];
+    let ran = run(20, parked, &batch).await;
+    assert_eq!(column(&ran.database.pool, "select state from contacts").await, ["parked", "parked"]);
+}

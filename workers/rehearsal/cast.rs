@@ -12,6 +12,7 @@ use texthub::runtime::worker::{Caller, Claim, Context, Outcome, Worker};
 use texthub::sms::carrier::Sent;
 
 use crate::expire_session::ExpireSession;
+use crate::move_contact::MoveContact;
 use crate::post_reply::PostReply;
 use crate::receive_sms::ReceiveSms;
 use crate::record_receipt::RecordReceipt;
@@ -34,10 +35,11 @@ pub enum Who {
     ExpireSession,
     WrapUp,
     TrackAgent,
+    MoveContact,
 }
 
 impl Who {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::ReceiveSms,
         Self::RouteContact,
         Self::SettleOffer,
@@ -47,6 +49,7 @@ impl Who {
         Self::ExpireSession,
         Self::WrapUp,
         Self::TrackAgent,
+        Self::MoveContact,
     ];
 
     fn facts(self) -> &'static [&'static str] {
@@ -63,6 +66,7 @@ impl Who {
             Self::ExpireSession => of(&ExpireSession),
             Self::WrapUp => of(&Each(WrapUp)),
             Self::TrackAgent => of(&Each(TrackAgent)),
+            Self::MoveContact => of(&Each(MoveContact)),
         }
     }
 
@@ -73,7 +77,15 @@ impl Who {
 
     /// Whether it remembers what it said for an id: then every repeat says the same.
     pub fn remembers(self) -> bool {
-        matches!(self, Self::ReceiveSms | Self::SettleOffer | Self::PostReply | Self::WrapUp | Self::TrackAgent)
+        matches!(
+            self,
+            Self::ReceiveSms
+                | Self::SettleOffer
+                | Self::PostReply
+                | Self::WrapUp
+                | Self::TrackAgent
+                | Self::MoveContact
+        )
     }
 }
 
@@ -125,6 +137,7 @@ pub async fn play(
         Who::ExpireSession => by(&ExpireSession, pool, now, some).await,
         Who::WrapUp => by(&Each(WrapUp), pool, now, some).await,
         Who::TrackAgent => by(&Each(TrackAgent), pool, now, some).await,
+        Who::MoveContact => by(&Each(MoveContact), pool, now, some).await,
     }
 }
 

@@ -82,6 +82,11 @@ async fn stage() -> Database {
     database.pool = db::pool(&database.url, "texthub test", 4).unwrap();
     den(&database.pool).await;
     recount::install(&database.pool).await;
+    let answers = "update skills set response_s = 60, response_reminder_s = 20 where id = 'urgent';
+        update skills set dispositions = '{solved,other}', disposition_required = true, default_disposition = 'other'
+        where id = 'sms';
+        insert into codes (tenant, id, name, max_s) values ('bears', 'lunch', 'Lunch', 100)";
+    database.pool.get().await.unwrap().batch_execute(answers).await.unwrap();
     database
 }
 
@@ -116,7 +121,8 @@ async fn forget(pool: &Pool) {
          delete from heard; delete from inbound_ids; delete from refusals; delete from consent_entries;
          delete from opt_outs; update skills set asked_id = null, asked_at = null;
          update agents set state = 'logged_out', code = null, moved_at = '2000-01-01Z', lease_until = null,
-           timer_due_at = null, vanished_at = null, misses = 0, slots_used = 0, idle_since = '2000-01-01Z'";
+           timer_due_at = null, vanished_at = null, misses = 0, slots_used = 0, idle_since = '2000-01-01Z',
+           next_state = null, next_code = null, unavailable_until = null";
     pool.get().await.unwrap().batch_execute(forget).await.unwrap();
 }
 
@@ -124,9 +130,10 @@ async fn happen(world: &mut World) {
     match world.chance.u32(..100) {
         0..23 => customer_writes(world),
         23..29 => visitor_does(world),
-        29..53 => agent_answers(world).await,
-        53..64 => agent_writes(world).await,
-        64..69 => agent_reaches_out(world),
+        29..49 => agent_answers(world).await,
+        49..57 => agent_writes(world).await,
+        57..61 => agent_reaches_out(world),
+        61..69 => somebody_moves(world).await,
         69..78 => somebody_ends(world).await,
         78..86 => agent_moves(world),
         86..88 => agents_are_seen(world),
@@ -218,7 +225,7 @@ async fn somebody_ends(world: &mut World) {
     }
     let contact = world.one(&contacts);
     let agent = somebody(world, &contact);
-    let disposition = world.one(&[None, None, Some("solved")]);
+    let disposition = world.one(&[None, None, Some("solved"), Some("nonsense")]);
     if contact["state"] == "wrap_up" || world.happens(10) {
         let body = json!({"tenant": "bears", "agent": agent, "contact_id": contact["id"], "disposition": disposition});
         world.publish("wrap_up.finished", body);
@@ -231,11 +238,41 @@ async fn somebody_ends(world: &mut World) {
     world.publish("contact.ended", body);
 }
 
+async fn somebody_moves(world: &mut World) {
+    let query =
+        "select c.id, coalesce(c.agent, r.agent) as agent, c.state from contacts c join rooms r on r.id = c.room_id
+        order by (c.state not in ('active', 'parked')), (c.state in ('wrap_up', 'closed')), c.opened_at desc, c.id limit 4";
+    let contacts = known(world, query).await;
+    if contacts.is_empty() {
+        return;
+    }
+    let contact = world.one(&contacts);
+    let kind = world.one(&["agent", "agent", "agent", "supervisor", "program"]);
+    let name = somebody(world, &contact);
+    let mut body = json!({"tenant": "bears", "by": {"kind": kind, "name": name}, "contact_id": contact["id"]});
+    if world.happens(30) {
+        body["note"] = json!("a nice one");
+    }
+    let parks = if contact["state"] == "parked" { "unpark.asked" } else { "park.asked" };
+    let fact = world.one(&["transfer.asked", "transfer.asked", parks, parks, "unpark.asked", "takeover.asked"]);
+    match fact {
+        "transfer.asked" if world.happens(50) => body["skill"] = json!(world.one(&["sms", "urgent", "chat"])),
+        "transfer.asked" => body["agent"] = json!(world.one(&AGENTS)),
+        "takeover.asked" => {
+            body["by"]["kind"] = json!("supervisor");
+            body["agent"] = json!(world.one(&AGENTS));
+        }
+        _ => {}
+    }
+    world.publish(fact, body);
+}
+
 fn agent_moves(world: &mut World) {
     let state = world.one(&["available", "available", "available", "unavailable", "logged_out"]);
     let until = world.happens(30).then(|| world.now + jiff::SignedDuration::from_secs(60));
     let body = json!({"tenant": "bears", "agent": world.one(&AGENTS), "state": state, "moved_at": world.lately(20),
-                      "until": until});
+                      "until": until, "when": world.one(&["now", "now", "free"]),
+                      "code": (state == "unavailable" && world.happens(50)).then_some("lunch")});
     world.publish("agent.moved", body);
 }
 

@@ -179,3 +179,77 @@ async fn logging_out_returns_offers_at_once_and_rooms_after_the_grace() {
     assert_eq!(said(&ran.outcomes[1])[1].due, Some(at(140)));
     assert_eq!(column(&ran.database.pool, "select state from contacts where agent = 'baby'").await, ["active"]);
 }
+
+/// Baby ends text 3.
+async fn ended(pool: &Pool, nr: u128, second: i64) -> Vec<texthub::runtime::worker::Outcome> {
+    let body =
+        json!({"tenant": "bears", "contact_id": contact(3), "by": {"kind": "agent", "name": "baby"}, "reason": "done"});
+    handle(&Each(crate::wrap_up::WrapUp), pool, at(second), &[told(nr, "contact.ended", body)]).await
+}
+
+#[tokio::test]
+async fn a_busy_agents_next_state_waits_for_the_last_slot_and_admits_nobody() {
+    let batch = [
+        moves(100, "baby", "logged_out", 20, json!({"when": "free"})),
+        moves(101, "papa", "unavailable", 20, json!({"when": "free", "code": "lunch"})),
+    ];
+    let ran = run(20, at_work, &batch).await;
+    assert_eq!(names(&ran.outcomes[0]), ["agent.changed"]);
+    let changed = the(&ran.outcomes[0], "agent.changed");
+    assert_eq!((&changed["state"], &changed["next_state"]), (&json!("available"), &json!("logged_out")));
+    assert_eq!(
+        names(&ran.outcomes[1]),
+        ["offer.settled", "agent.changed"],
+        "with a pending offer alone nobody is busy"
+    );
+    let pool = &ran.database.pool;
+    assert_eq!(states(pool, "'baby', 'papa'").await, ["available", "unavailable lunch"]);
+    assert_eq!(column(pool, "select agent from ready_agents where agent = 'baby'").await, [""; 0]);
+    let early = handle(&Each(TrackAgent), pool, at(21), &[due(200, "baby", 21)]).await;
+    assert_eq!(names(&early[0]), [""; 0], "still busy");
+    let over = ended(pool, 201, 30).await;
+    assert_eq!(names(&over[0]), ["room.closed", "contact.closed", "agent.freed", "agent.due"]);
+    let asked = crate::support::trial::heard(&said(&over[0])[3]);
+    let turned = handle(&Each(TrackAgent), pool, at(30), &[asked]).await;
+    assert_eq!(the(&turned[0], "agent.changed")["state"], "logged_out");
+    assert_eq!(states(pool, "'baby'").await, ["logged_out"]);
+}
+
+#[tokio::test]
+async fn who_becomes_available_again_has_no_next_state() {
+    let set_up = async |pool: &Pool| {
+        at_work(pool).await;
+        handle(&Each(TrackAgent), pool, at(15), &[moves(90, "baby", "logged_out", 15, json!({"when": "free"}))]).await;
+    };
+    let ran = run(20, set_up, &[moves(100, "baby", "available", 20, json!({}))]).await;
+    let pool = &ran.database.pool;
+    assert_eq!(names(&ended(pool, 201, 30).await[0]), ["room.closed", "contact.closed", "agent.freed"]);
+    assert_eq!(states(pool, "'baby'").await, ["available"]);
+}
+
+#[tokio::test]
+async fn codes_are_the_tenants_and_who_is_unavailable_too_long_is_logged_out() {
+    let set_up = async |pool: &Pool| {
+        at_work(pool).await;
+        let codes = "insert into codes (tenant, id, name, max_s) values ('bears', 'lunch', 'Lunch', 1800)";
+        pool.get().await.unwrap().batch_execute(codes).await.unwrap();
+    };
+    let batch = [
+        moves(100, "baby", "unavailable", 20, json!({"code": "napping"})),
+        moves(101, "mama", "unavailable", 20, json!({"code": "lunch", "until": at(80)})),
+        moves(102, "papa", "unavailable", 20, json!({"code": "lunch"})),
+    ];
+    let ran = run(20, set_up, &batch).await;
+    assert_eq!(refusal(&ran.outcomes[0]), "unknown_code");
+    let timers: Vec<_> = ran.outcomes[1..].iter().map(|outcome| said(outcome).pop().unwrap().due).collect();
+    assert_eq!(timers, [Some(at(80)), Some(at(1820))], "the lease is the earlier one");
+    let pool = &ran.database.pool;
+    let begins = handle(&Each(TrackAgent), pool, at(30), &[seen(200, &["papa"], 90)]).await;
+    assert_eq!(names(&begins[0]), ["agent.due"], "a lease that begins is watched before the end of lunch");
+    let early = handle(&Each(TrackAgent), pool, at(60), &[seen(201, &["papa"], 4000), due(202, "papa", 90)]).await;
+    assert_eq!(names(&early[1]), ["agent.due"]);
+    assert_eq!(said(&early[1])[0].due, Some(at(1820)));
+    let late = handle(&Each(TrackAgent), pool, at(1820), &[due(203, "papa", 1820)]).await;
+    assert_eq!(names(&late[0]), ["agent.changed", "agent.due"]);
+    assert_eq!(states(pool, "'papa'").await, ["logged_out unavailable_too_long"]);
+}

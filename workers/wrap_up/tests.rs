@@ -170,3 +170,124 @@ async fn whoever_waits_longer_than_the_skill_allows_is_abandoned() {
     assert_eq!(the(&late.outcomes[0], "contact.closed")["outcome"], "abandoned");
     assert_eq!(late.outcomes[1..], [Outcome::silent(), Outcome::silent()], "an offered one has its own timer");
 }
+
+/// 1 is active with papa since second 10, by a skill that reminds after 20 seconds and queues again after 60.
+async fn answers_asked(pool: &Pool) {
+    den_with(pool, &["papa"]).await;
+    recount::install(pool).await;
+    let answers = "update skills set response_s = 60, response_reminder_s = 20 where tenant = 'bears' and id = 'sms'";
+    pool.get().await.unwrap().batch_execute(answers).await.unwrap();
+    active(pool, at(10), 1, MAIN).await;
+}
+
+async fn armed(pool: &Pool) -> String {
+    let query = format!("select extract(epoch from answer_due_at - '{}'::timestamptz)::int from contacts", at(0));
+    column(pool, &query).await.remove(0)
+}
+
+async fn replied(pool: &Pool, second: i64) {
+    let body = json!({"tenant": "bears", "agent": "papa", "room_id": crate::rehearsal::room(1), "text": "hello",
+                      "written_at": at(second)});
+    handle(&crate::post_reply::PostReply, pool, at(second), &[told(500, "reply.written", body)]).await;
+}
+
+#[tokio::test]
+async fn an_agent_who_does_not_answer_is_reminded_and_then_the_contact_is_at_the_front_again() {
+    let batch = [due(100, "contact.due", 1, 29), due(101, "contact.due", 1, 30), due(102, "contact.due", 1, 30)];
+    let ran = run(30, answers_asked, &batch).await;
+    assert_eq!(names(&ran.outcomes[0]), [""; 0], "another timer counts");
+    assert_eq!(names(&ran.outcomes[1]), ["contact.due", "contact.unanswered"]);
+    assert_eq!(said(&ran.outcomes[1])[0].due, Some(at(70)));
+    let reminder = the(&ran.outcomes[1], "contact.unanswered");
+    assert_eq!((&reminder["agent"], &reminder["since"]), (&json!("papa"), &json!(at(10))), "since the agent has it");
+    assert_eq!(names(&ran.outcomes[2]), [""; 0], "nobody is reminded twice");
+    let reminded = async |pool: &Pool| {
+        answers_asked(pool).await;
+        handle(&Each(WrapUp), pool, at(30), &[due(90, "contact.due", 1, 30)]).await;
+    };
+    let ran = run(70, reminded, &[due(100, "contact.due", 1, 70), due(101, "contact.due", 1, 70)]).await;
+    assert_eq!(names(&ran.outcomes[0]), ["contact.moved", "contact.queued", "agent.freed"]);
+    assert_eq!(names(&ran.outcomes[1]), [""; 0]);
+    assert_eq!(the(&ran.outcomes[0], "contact.queued")["queued_at"], json!(at(10)));
+    let pool = &ran.database.pool;
+    assert_eq!(column(pool, "select state from contacts").await, ["queued"]);
+    assert_eq!(column(pool, "select slots_used from agents where id = 'papa'").await, ["0"]);
+    let queued = the(&ran.outcomes[0], "contact.queued");
+    let asks = told(200, "contact.queued", queued);
+    handle(&crate::route_contact::RouteContact, pool, at(70), &[asks]).await;
+    assert_eq!(column(pool, "select state from contacts").await, ["queued"], "not at once to the one who was silent");
+}
+
+#[tokio::test]
+async fn an_answer_stops_the_clock_and_the_next_text_starts_it() {
+    let answered = async |pool: &Pool| {
+        answers_asked(pool).await;
+        replied(pool, 20).await;
+    };
+    let ran = run(30, answered, &[due(100, "contact.due", 1, 30)]).await;
+    assert_eq!(names(&ran.outcomes[0]), [""; 0]);
+    let pool = &ran.database.pool;
+    assert_eq!(armed(pool).await, "-", "nothing waits for an answer");
+    let next = crate::rehearsal::text(50, &crate::rehearsal::customer(1), MAIN, "and now?", at(40));
+    let came = handle(&crate::receive_sms::ReceiveSms, pool, at(40), std::slice::from_ref(&next)).await;
+    assert_eq!(names(&came[0]), ["entry.appended", "contact.due"]);
+    let again = handle(&crate::receive_sms::ReceiveSms, pool, at(41), &[next]).await;
+    assert_eq!(said(&again[0])[1].id, said(&came[0])[1].id, "a repeat arms the same timer");
+    assert_eq!(armed(pool).await, "60");
+}
+
+#[tokio::test]
+async fn a_timer_armed_for_an_answered_text_is_armed_for_the_rest_of_the_next() {
+    let wrote_again = async |pool: &Pool| {
+        answers_asked(pool).await;
+        replied(pool, 15).await;
+        let next = crate::rehearsal::text(50, &crate::rehearsal::customer(1), MAIN, "and now?", at(25));
+        let came = handle(&crate::receive_sms::ReceiveSms, pool, at(25), &[next]).await;
+        assert_eq!(names(&came[0]), ["entry.appended"], "one timer at a time");
+    };
+    let ran = run(30, wrote_again, &[due(100, "contact.due", 1, 30)]).await;
+    assert_eq!(names(&ran.outcomes[0]), ["contact.due"]);
+    assert_eq!(said(&ran.outcomes[0])[0].due, Some(at(45)));
+}
+
+#[tokio::test]
+async fn a_parked_contact_is_ended_by_who_parked_it_and_holds_nothing() {
+    let parked = async |pool: &Pool| {
+        in_each_state(pool).await;
+        let body = json!({"tenant": "bears", "by": {"kind": "agent", "name": "papa"}, "contact_id": contact(1)});
+        handle(&Each(crate::move_contact::MoveContact), pool, at(15), &[told(90, "park.asked", body)]).await;
+    };
+    let ran = run(20, parked, &[ends(100, 1, "agent", "baby", None), ends(101, 1, "agent", "papa", None)]).await;
+    assert_eq!(refusal(&ran.outcomes[0]), "not_a_member");
+    assert_eq!(names(&ran.outcomes[1]), ["room.closed", "contact.closed"]);
+}
+
+#[tokio::test]
+async fn dispositions_are_the_skills_and_a_required_one_that_nobody_chose_is_the_default() {
+    let set_up = async |pool: &Pool| {
+        den_with(pool, &["papa", "baby"]).await;
+        let codes = "update skills set dispositions = '{solved,other}', disposition_required = true,
+            default_disposition = 'other' where tenant = 'bears'";
+        pool.get().await.unwrap().batch_execute(codes).await.unwrap();
+        ended(pool, at(10), 1, MAIN).await;
+        active(pool, at(10), 2, RUSH).await;
+        queued(pool, at(10), 3, MAIN).await;
+    };
+    let batch = [
+        ends(100, 2, "agent", "baby", Some("nonsense")),
+        finishes(101, 1, "papa", json!({"disposition": "nonsense"})),
+        finishes(102, 1, "papa", json!({})),
+        ends(103, 2, "agent", "baby", None),
+        ends(104, 3, "supervisor", "ranger", None),
+    ];
+    let ran = run(20, set_up, &batch).await;
+    let refused: Vec<String> = ran.outcomes[..3].iter().map(refusal).collect();
+    assert_eq!(refused, ["unknown_disposition", "unknown_disposition", "disposition_missing"]);
+    assert_eq!(the(&ran.outcomes[3], "contact.closed")["disposition"], "other", "no wrap-up to choose one in");
+    assert_eq!(the(&ran.outcomes[4], "contact.closed")["disposition"], Value::Null, "nobody worked it");
+    let pool = &ran.database.pool;
+    let late = handle(&Each(WrapUp), pool, at(40), &[due(200, "wrap_up.due", 1, 40)]).await;
+    assert_eq!(the(&late[0], "contact.closed")["disposition"], "other");
+    let chosen = run(20, set_up, &[finishes(100, 1, "papa", json!({"disposition": "solved"}))]).await;
+    assert_eq!(the(&chosen.outcomes[0], "contact.closed")["disposition"], "solved");
+}

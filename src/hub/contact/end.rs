@@ -6,16 +6,17 @@ use std::collections::HashMap;
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
-use crate::facts::due::WrapUpDue;
+use crate::facts::due::{AgentDue, WrapUpDue};
 use crate::facts::envelope::{Fact, Publication};
 use crate::facts::heard::AgentState;
 use crate::facts::ids::{ContactId, FactId, OfferId, RoomId, SessionId, Slug};
 use crate::facts::said::{AgentFreed, ContactClosed, ContactOutcome, Durations, OfferOutcome};
 use crate::failure::Failure;
+use crate::hub::offer::{self, Pending};
 use crate::hub::room::{self, Closing, Ends};
 use crate::hub::session::{self, Session};
 use crate::hub::slot::{self, Standing};
-use crate::hub::{offer, sql};
+use crate::hub::sql;
 
 /// An end that is asked for. The contact and its room are locked by the caller.
 #[derive(Clone, Debug)]
@@ -53,8 +54,15 @@ struct Ended<'a> {
     ends: Ends,
     is_room_open: bool,
     session: Option<Session>,
-    offer: Option<OfferId>,
+    offer: Option<Pending>,
     wrap_up_until: Option<Timestamp>,
+}
+
+impl Ended<'_> {
+    /// The offer of a transfer: it holds a slot beside the contact's.
+    fn handed(&self) -> Option<&Pending> {
+        self.offer.as_ref().filter(|offer| offer.from_agent.is_some())
+    }
 }
 
 /// Ends contacts; what is said stands beside each asked end. None: the contact is unknown or over already.
@@ -65,7 +73,7 @@ pub async fn end(
 ) -> Result<Vec<Option<Vec<Publication>>>, Failure> {
     let loaded = load(tx, now, asked).await?;
     let offers: Vec<(OfferId, FactId, &str)> =
-        loaded.iter().filter_map(|e| e.offer.map(|o| (o, e.ask.cause, e.ask.reason.as_str()))).collect();
+        loaded.iter().filter_map(|e| e.offer.as_ref().map(|o| (o.id, e.ask.cause, e.ask.reason.as_str()))).collect();
     offer::settle(tx, now, OfferOutcome::Rescinded, &offers).await?;
     let sessions: Vec<(SessionId, &str)> =
         loaded.iter().filter_map(|e| e.session.as_ref().map(|s| (s.id, e.outcome.as_str()))).collect();
@@ -80,7 +88,8 @@ pub async fn end(
     let freed: Vec<(Slug, Slug)> = loaded
         .iter()
         .filter(|e| e.wrap_up_until.is_none())
-        .filter_map(|e| e.agent.clone().map(|agent| (e.tenant.clone(), agent)))
+        .filter_map(|e| e.agent.as_ref().map(|agent| (e.tenant.clone(), agent.clone())))
+        .chain(loaded.iter().filter_map(|e| e.handed().map(|to| (e.tenant.clone(), to.agent.clone()))))
         .collect();
     let standings: HashMap<(Slug, Slug), Standing> =
         slot::release(tx, &freed).await?.into_iter().map(|s| ((s.tenant.clone(), s.agent.clone()), s)).collect();
@@ -91,17 +100,19 @@ pub async fn end(
 
 async fn load<'a>(tx: &Transaction<'_>, now: Timestamp, asked: &'a [Ending]) -> Result<Vec<Ended<'a>>, Failure> {
     let ids: Vec<ContactId> = asked.iter().map(|a| a.contact_id).collect();
+    let mut offers: HashMap<ContactId, Pending> =
+        offer::pending_of_contacts(tx, &ids).await?.into_iter().map(|o| (o.contact_id, o)).collect();
     let rows = sql::rows(
         tx,
         "select c.id, c.tenant, c.room_id, c.state, c.queued_at, c.agent, c.accepted_at, c.ended_at, c.outcome,
                 c.reason, c.disposition, k.wrap_up_s, r.closed_at is null,
                 r.tenant, r.channel, r.our_number, r.our_country, r.customer_number,
-                s.id, s.agent, s.timeout_s, s.deadline_at, s.timer_gen, o.id, s.timer_due_at
+                s.id, s.agent, s.timeout_s, s.deadline_at, s.timer_gen, s.timer_due_at,
+                case when k.disposition_required and c.accepted_at is not null then k.default_disposition end
          from contacts c
          join rooms r on r.id = c.room_id
          join skills k on k.tenant = c.tenant and k.id = c.skill
          left join sessions s on s.room_id = c.room_id and s.contact_id = c.id and s.ended_at is null
-         left join offers o on o.contact_id = c.id and o.state = 'pending'
          where c.id = any($1) and c.state <> 'closed'
          order by c.id",
         &[&ids],
@@ -128,11 +139,16 @@ async fn load<'a>(tx: &Transaction<'_>, now: Timestamp, asked: &'a [Ending]) -> 
             // what the end of the conversation decided stands through wrap-up
             outcome: kept.or(ask.outcome).unwrap_or(own),
             reason: row.get::<_, Option<String>>(9).or_else(|| Some(ask.reason.clone())),
-            disposition: ask.disposition.clone().or_else(|| row.get(10)),
+            // a required one that nobody chose by the end is the skill's default
+            disposition: ask
+                .disposition
+                .clone()
+                .or_else(|| row.get(10))
+                .or_else(|| row.get::<_, Option<String>>(24).filter(|_| wrap_up.is_none())),
             is_room_open: row.get(12),
             ends: Ends::of_row(row, 13),
             session: session_of(row, &ask.contact_id),
-            offer: row.get(23),
+            offer: offers.remove(&id),
             wrap_up_until: wrap_up.map(|seconds| session::after(now, seconds)),
             state,
         });
@@ -150,7 +166,7 @@ fn session_of(row: &tokio_postgres::Row, contact_id: &ContactId) -> Option<Sessi
         timeout_s: row.get(20),
         deadline_at: row.get(21),
         timer_gen: row.get(22),
-        timer_due_at: row.get(24),
+        timer_due_at: row.get(23),
     })
 }
 
@@ -183,9 +199,8 @@ async fn write(tx: &Transaction<'_>, now: Timestamp, loaded: &[Ended<'_>]) -> Re
 fn say(now: Timestamp, ended: &Ended<'_>, standings: &HashMap<(Slug, Slug), Standing>) -> Vec<Publication> {
     let cause = ended.ask.cause;
     let mut said = Vec::new();
-    if let (Some(id), Some(agent)) = (ended.offer, &ended.agent) {
-        let over = offer::Over { id, contact_id: ended.ask.contact_id, tenant: &ended.tenant, agent };
-        said.push(offer::say_settled(now, cause, &over, OfferOutcome::Rescinded, &ended.ask.reason));
+    if let Some(offer) = &ended.offer {
+        said.push(offer::say_settled(now, cause, &offer.over(), OfferOutcome::Rescinded, &ended.ask.reason));
     }
     if let Some(session) = ended.session.as_ref().filter(|_| ended.outcome == ContactOutcome::Expired) {
         said.push(session::say_expired(now, cause, session));
@@ -200,7 +215,7 @@ fn say(now: Timestamp, ended: &Ended<'_>, standings: &HashMap<(Slug, Slug), Stan
     said.push(say_closed(now, ended));
     if let Some(standing) = ended.agent.as_ref().and_then(|agent| standings.get(&(ended.tenant.clone(), agent.clone())))
     {
-        said.push(say_freed(now, cause, standing));
+        said.extend(say_freed(now, cause, standing));
     }
     said
 }
@@ -241,10 +256,10 @@ fn say_closed(now: Timestamp, ended: &Ended<'_>) -> Publication {
     Publication::of(&said, ended.ends.scope())
 }
 
-/// The fact that tells of a freed slot.
+/// The fact that tells of a freed slot; where it was the last one of an agent who is about to leave, the ask to do so, too.
 #[must_use]
-pub fn say_freed(now: Timestamp, cause: FactId, standing: &Standing) -> Publication {
-    let said = AgentFreed {
+pub fn say_freed(now: Timestamp, cause: FactId, standing: &Standing) -> Vec<Publication> {
+    let freed = AgentFreed {
         id: cause.derive(AgentFreed::NAME, 0),
         cause_id: cause,
         at: now,
@@ -255,7 +270,19 @@ pub fn say_freed(now: Timestamp, cause: FactId, standing: &Standing) -> Publicat
         slots_used: standing.slots_used,
         limit: standing.limit,
     };
-    Publication::of(&said, standing.tenant.as_str())
+    let mut said = vec![Publication::of(&freed, standing.tenant.as_str())];
+    if standing.next_state.is_some() && standing.slots_used == 0 {
+        let due = AgentDue {
+            id: cause.derive("agent.due of the next state", 0),
+            cause_id: cause,
+            at: now,
+            tenant: standing.tenant.clone(),
+            agent: standing.agent.clone(),
+            due_at: now,
+        };
+        said.push(Publication::of(&due, standing.tenant.as_str()));
+    }
+    said
 }
 
 /// The column's word as a word of the contract.

@@ -1,9 +1,14 @@
 //! Contacts: units of work to route. prequeue → queued → offered → active → `wrap_up` → closed; also parked. How they
-//! end is in `end.rs`, how they come back to the queue in `offer.rs` beside it.
+//! end is in `end.rs`, how they come back to the queue in `requeue.rs` (from an offer: in `offer.rs` beside it), how long
+//! a customer's text waits for an answer in `answer.rs`.
 
+mod answer;
 mod end;
+mod requeue;
 
+pub use answer::{arm as arm_answers, due as answer_due};
 pub use end::{Ending, end, say_freed, state_of};
+pub use requeue::{Handed, Requeue, requeue, say_moved};
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
@@ -88,7 +93,9 @@ pub async fn lock_with_rooms(tx: &Transaction<'_>, ids: &[ContactId]) -> Result<
 
 /// The contacts that these facts queued: for repeats.
 pub async fn of_causes(tx: &Transaction<'_>, causes: &[FactId]) -> Result<Vec<Contact>, Failure> {
-    let sql = format!("select {COLUMNS} from contacts c where c.caused_by = any($1)");
+    // what was said then: under the skill that it had
+    let columns = COLUMNS.replace("c.skill", "coalesce(c.first_skill, c.skill)");
+    let sql = format!("select {columns} from contacts c where c.caused_by = any($1)");
     Ok(sql::rows(tx, &sql, &[&causes]).await?.iter().map(from_row).collect())
 }
 
@@ -136,15 +143,42 @@ pub async fn add(tx: &Transaction<'_>, now: Timestamp, contacts: &[&Contact]) ->
     Ok(())
 }
 
-/// Makes a locked contact active with an agent whose slot is reserved.
-pub async fn activate(tx: &Transaction<'_>, now: Timestamp, id: ContactId, agent: &Slug) -> Result<(), Failure> {
+/// Makes a locked contact active with an agent whose slot is reserved. Says its timer, where the skill asks for answers
+/// in time.
+pub async fn activate(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    cause: FactId,
+    id: ContactId,
+    agent: &Slug,
+) -> Result<Vec<Publication>, Failure> {
     sql::touch(
         tx,
-        "update contacts set state = 'active', agent = $2, accepted_at = coalesce(accepted_at, $3) where id = $1",
+        "update contacts set state = 'active', agent = $2, accepted_at = coalesce(accepted_at, $3), held_since = $3,
+           answer_due_at = null, reminded_at = null
+         where id = $1",
         &[&id, agent, &now],
     )
     .await?;
+    Ok(arm_answers(tx, now, &[(id, cause)]).await?.into_iter().map(|(_, due)| due).collect())
+}
+
+/// Parks a locked active contact whose slot is to be released: its room stays with the agent.
+pub async fn park(tx: &Transaction<'_>, id: ContactId) -> Result<(), Failure> {
+    let park = "update contacts set state = 'parked', agent = null, held_since = null, answer_due_at = null,
+        reminded_at = null where id = $1";
+    sql::touch(tx, park, &[&id]).await?;
     Ok(())
+}
+
+/// Who answers for a locked contact: whose it is, or who parked it; nobody while it waits or is only offered.
+#[must_use]
+pub fn holder<'a>(contact: &'a Contact, room_agent: Option<&'a Slug>) -> Option<&'a Slug> {
+    match contact.state.as_str() {
+        "parked" => room_agent,
+        "offered" => None,
+        _ => contact.agent.as_ref(),
+    }
 }
 
 /// The fact that tells of a waiting contact.

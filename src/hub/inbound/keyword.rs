@@ -4,7 +4,7 @@
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
-use super::{Arrival, Conversation, Fate, Recorded, disabled, plain};
+use super::{Arrival, Conversation, Fate, Recorded, disabled, parked, plain};
 use crate::facts::envelope::Publication;
 use crate::facts::ids::{EntryId, SmsId};
 use crate::facts::said::{Author, ContactOutcome, Direction};
@@ -49,7 +49,7 @@ pub(super) async fn record(
     if let Some(deadline) = entry.deadline_at {
         session::extend(tx, &[(room.id, deadline)]).await?;
     }
-    let mut said: Vec<Publication> = conversation.expiry.take().map(|(_, said)| said).unwrap_or_default();
+    let mut said: Vec<Publication> = conversation.beside.take().map(|(_, said)| said).unwrap_or_default();
     if conversation.is_new {
         said.push(room::say_opened(&room, "keyword"));
     }
@@ -99,6 +99,7 @@ async fn as_text(
 ) -> Result<Fate, Failure> {
     let text = Arrival { kind: super::Kind::Text, ..arrival.clone() };
     let mut alone = std::collections::HashMap::from([(arrival.ends.clone(), std::mem::take(conversation))]);
+    Box::pin(parked::wake(tx, now, std::slice::from_ref(&text), &mut alone)).await?;
     let mut results = plain::record(tx, now, std::slice::from_ref(&text), &mut alone).await?;
     Ok(results.pop().map_or_else(|| Err(disabled()), |(_, result)| result))
 }

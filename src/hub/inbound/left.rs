@@ -14,7 +14,7 @@ pub(super) async fn record(
     arrival: &Arrival,
     conversation: &mut Conversation,
 ) -> Result<Fate, Failure> {
-    let mut said = conversation.expiry.take().map(|(_, said)| said).unwrap_or_default();
+    let mut said = conversation.beside.take().map(|(_, said)| said).unwrap_or_default();
     if conversation.room.is_some()
         && !arrival.text.is_empty()
         && let Some(mut last) = conversation.entry(now, arrival)

@@ -4,6 +4,7 @@
 
 mod keyword;
 mod left;
+mod parked;
 mod plain;
 
 use std::collections::{HashMap, HashSet};
@@ -82,8 +83,8 @@ struct Conversation {
     contact: Option<Contact>,
     /// Who has the wrap-up of the conversation before.
     wrapping_agent: Option<Slug>,
-    /// Said for the arrival that found the session past its deadline.
-    expiry: Option<(FactId, Vec<Publication>)>,
+    /// Said for the arrival that found the session past its deadline, or the contact parked.
+    beside: Option<(FactId, Vec<Publication>)>,
 }
 
 /// What these facts said when they were recorded, for repeats: from what was kept, else from their rows.
@@ -147,6 +148,9 @@ pub async fn record(
     let mut conversations = load(tx, wave, rooms).await?;
     if expire_overdue(tx, now, wave, &mut conversations).await? {
         find_wrapping(tx, &mut conversations).await?;
+    }
+    if conversations.values().any(|conversation| conversation.parked_by().is_some()) {
+        Box::pin(parked::wake(tx, now, wave, &mut conversations)).await?;
     }
     let mut results = plain::record(tx, now, wave, &mut conversations).await?;
     for arrival in wave.iter().filter(|a| a.kind != Kind::Text) {
@@ -220,7 +224,7 @@ async fn expire_overdue(
         return Ok(false);
     }
     for (arrival, said) in found.iter().zip(contact::end(tx, now, &endings).await?) {
-        let over = Conversation { expiry: said.map(|said| (arrival.id, said)), ..Conversation::default() };
+        let over = Conversation { beside: said.map(|said| (arrival.id, said)), ..Conversation::default() };
         conversations.insert(arrival.ends.clone(), over);
     }
     Ok(true)

@@ -39,10 +39,11 @@ pub(super) async fn record(
         }
         entries.extend(conversation.entry(now, arrival).map(|entry| (arrival, entry)));
     }
-    write(tx, now, &entries, &queued, conversations).await?;
+    let timers = write(tx, now, &entries, &queued, conversations).await?;
     for (arrival, entry) in &entries {
         let Some(conversation) = conversations.get(&arrival.ends) else { continue };
-        results.push((arrival.index, Ok(say(now, arrival, entry, &queued, conversation))));
+        let timer = timers.iter().find(|(cause, _)| *cause == arrival.id).map(|(_, timer)| timer);
+        results.push((arrival.index, Ok(say(now, arrival, entry, &queued, conversation, timer))));
     }
     Ok(results)
 }
@@ -71,11 +72,12 @@ async fn write(
     entries: &[(&Arrival, Entry)],
     queued: &[Contact],
     conversations: &HashMap<Ends, Conversation>,
-) -> Result<(), Failure> {
+) -> Result<Vec<(FactId, Publication)>, Failure> {
     let mut opened: Vec<&Room> = Vec::new();
     let mut traces: Vec<Option<&str>> = Vec::new();
     let mut moved: HashMap<RoomId, i32> = HashMap::new();
     let mut deadlines: HashMap<RoomId, Timestamp> = HashMap::new();
+    let mut answers: Vec<(ContactId, FactId)> = Vec::new();
     for (arrival, entry) in entries {
         let Some(conversation) = conversations.get(&arrival.ends) else { continue };
         let Some(room) = &conversation.room else { continue };
@@ -88,33 +90,46 @@ async fn write(
         if let Some(deadline) = entry.deadline_at {
             deadlines.insert(room.id, deadline);
         }
+        let active = conversation.contact.as_ref().filter(|c| c.state == "active");
+        if let Some(contact) = active.filter(|c| answers.iter().all(|(id, _)| *id != c.id)) {
+            answers.push((contact.id, arrival.id));
+        }
     }
     let (queued, entries): (Vec<&Contact>, Vec<&Entry>) =
         (queued.iter().collect(), entries.iter().map(|(_, entry)| entry).collect());
     let (moved, deadlines): (Vec<_>, Vec<_>) = (moved.into_iter().collect(), deadlines.into_iter().collect());
     // sent together, run in this order: one round trip instead of five
-    tokio::try_join!(
+    let (.., timers) = tokio::try_join!(
         biased;
         room::open(tx, &opened, &traces),
         contact::add(tx, now, &queued),
         entry::append(tx, &entries),
         room::advance(tx, &moved),
         session::extend(tx, &deadlines),
+        contact::arm_answers(tx, now, &answers),
     )?;
-    Ok(())
+    Ok(timers)
 }
 
-fn say(now: Timestamp, arrival: &Arrival, entry: &Entry, queued: &[Contact], conversation: &Conversation) -> Recorded {
+fn say(
+    now: Timestamp,
+    arrival: &Arrival,
+    entry: &Entry,
+    queued: &[Contact],
+    conversation: &Conversation,
+    timer: Option<&Publication>,
+) -> Recorded {
     let mut said = Vec::new();
-    let expiry = conversation.expiry.as_ref().filter(|(cause, _)| *cause == arrival.id);
-    said.extend(expiry.iter().flat_map(|(_, said)| said.clone()));
+    let beside = conversation.beside.as_ref().filter(|(cause, _)| *cause == arrival.id);
+    said.extend(beside.iter().flat_map(|(_, said)| said.clone()));
     said.extend(
         conversation.room.as_ref().filter(|r| r.caused_by == arrival.id).map(|r| room::say_opened(r, "inbound")),
     );
     said.push(entry::say(entry, &arrival.ends));
     said.extend(queued.iter().filter(|c| c.caused_by == arrival.id).map(|c| contact::say_queued(now, c)));
+    said.extend(timer.cloned());
     let said: Vec<Publication> = said.into_iter().map(|p| p.traced(arrival.traceparent.as_deref())).collect();
-    Recorded { said, is_kept: expiry.is_some() }
+    Recorded { said, is_kept: beside.is_some() || timer.is_some() }
 }
 
 /// What plain texts said when they were recorded, from their rows: for repeats.

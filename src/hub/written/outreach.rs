@@ -12,11 +12,12 @@ use crate::facts::said::OfferOutcome;
 use crate::failure::Failure;
 use crate::hub::contact::{self, Contact};
 use crate::hub::inbound::expiry;
-use crate::hub::offer::{self, Over};
+use crate::hub::moving;
+use crate::hub::offer;
 use crate::hub::refusal::Refusal;
 use crate::hub::room::{self, Ends, Room};
 use crate::hub::session::{self, Session};
-use crate::hub::slot::{self, Asks, Reservation};
+use crate::hub::slot::{self, Asks};
 use crate::hub::written::reply::Posted;
 use crate::hub::{consent, entry, outbound, sql};
 use crate::sms::number::is_e164;
@@ -129,10 +130,15 @@ async fn into_room(
     match holds {
         Some(("active", true)) => {}
         Some(("offered", true)) => said.extend(accept_own(tx, now, ask, living.as_ref()).await?),
-        Some(("active" | "offered" | "parked", _)) => return Ok(Posted::Refused(Refusal::HeldByOther, said)),
+        Some(("active" | "offered", _)) => return Ok(Posted::Refused(Refusal::HeldByOther, said)),
+        // the agent's own parked one is taken back
+        Some(("parked", _)) if found.as_ref().is_none_or(|room| room.agent.as_ref() != Some(agent)) => {
+            return Ok(Posted::Refused(Refusal::HeldByOther, said));
+        }
         _ => {
             let wanted = [(ask.tenant.clone(), agent.clone(), 1)];
-            if let Some(why) = refusal(slot::reserve(tx, now, Asks::LoggedIn, &wanted).await?.pop()) {
+            let reserved = slot::reserve(tx, now, Asks::LoggedIn, &wanted).await?.pop();
+            if let Some(why) = moving::why_no_slot(reserved, Refusal::LoggedOut) {
                 return Ok(Posted::Refused(why, said));
             }
         }
@@ -150,11 +156,7 @@ async fn into_room(
         room::assign(tx, &[(room.id, agent)]).await?;
         room::advance(tx, &[(room.id, room.next_seq)]).await?;
     }
-    match &living {
-        None => contact::add(tx, now, &[&contact]).await?,
-        Some(c) if c.state != "active" => contact::activate(tx, now, c.id, agent).await?,
-        Some(_) => {}
-    }
+    said.extend(take(tx, now, ask, living.as_ref(), &contact).await?);
     entry::append(tx, &[&line]).await?;
     outbound::request(tx, now, &text.iter().collect::<Vec<_>>()).await?;
     if starts {
@@ -167,12 +169,28 @@ async fn into_room(
     Ok(Posted::Done(said))
 }
 
-fn refusal(answer: Option<Reservation>) -> Option<Refusal> {
-    match answer {
-        Some(Reservation::Reserved) => None,
-        Some(Reservation::NotThere) => Some(Refusal::LoggedOut),
-        Some(Reservation::NoFreeSlot) => Some(Refusal::NoFreeSlot),
-        Some(Reservation::UnknownAgent) | None => Some(Refusal::UnknownAgent),
+/// The contact is the agent's from now on: a new one, one that waited or was parked, or it was already.
+async fn take(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    ask: &Outreach<'_>,
+    living: Option<&Contact>,
+    contact: &Contact,
+) -> Result<Vec<Publication>, Failure> {
+    let (cause, agent) = (ask.line.id, ask.line.agent);
+    match living.map(|c| c.state.as_str()) {
+        None => {
+            contact::add(tx, now, &[contact]).await?;
+            Ok(Vec::new())
+        }
+        Some("active") => Ok(Vec::new()),
+        Some(state) => {
+            let is_parked = state == "parked";
+            let mut said: Vec<Publication> =
+                is_parked.then(|| moving::say_unparked(now, cause, contact, agent)).into_iter().collect();
+            said.extend(contact::activate(tx, now, cause, contact.id, agent).await?);
+            Ok(said)
+        }
     }
 }
 
@@ -189,8 +207,7 @@ async fn accept_own(
     };
     let cause: FactId = ask.line.id;
     offer::settle(tx, now, OfferOutcome::Accepted, &[(offer.id, cause, "outreach")]).await?;
-    let over = Over { id: offer.id, contact_id: offer.contact_id, tenant: ask.tenant, agent: ask.line.agent };
-    Ok(vec![offer::say_settled(now, cause, &over, OfferOutcome::Accepted, "outreach")])
+    Ok(vec![offer::say_settled(now, cause, &offer.over(), OfferOutcome::Accepted, "outreach")])
 }
 
 fn new_room(now: Timestamp, ask: &Outreach<'_>, point: &PointOfContact, ends: Ends) -> Room {

@@ -108,6 +108,9 @@ fn why_not(
     if expired.contains_key(&reply.room_id) || session.is_some_and(|s| s.deadline_at <= now) {
         return Some(Refusal::SessionExpired);
     }
+    if rooms.contacts.get(&reply.room_id).is_some_and(|c| c.state == "parked") {
+        return Some(Refusal::Parked);
+    }
     let is_mine = rooms
         .contacts
         .get(&reply.room_id)

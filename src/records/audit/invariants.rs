@@ -147,12 +147,14 @@ pub const INVARIANTS: &[Invariant] = &[
                 left join (select tenant, agent, max(closed_at) as at from contacts
                            where closed_at > {now} - interval '2 min' group by tenant, agent) h
                   on h.tenant = a.tenant and h.agent = a.id
-                where a.state = 'available' and a.ended_at is null and a.slot_limit > {used}
+                where a.state = 'available' and a.next_state is null and a.ended_at is null and a.slot_limit > {used}
                 offset 0) a
               join agent_skills s on s.tenant = a.tenant and s.agent = a.id
               join contacts c on c.tenant = s.tenant and c.skill = s.skill and c.state = 'queued'
               where not exists (select 1 from offers o where o.contact_id = c.id and o.agent = a.id
                                 and o.state in ('refused', 'lapsed') and o.settled_at > {now} - interval '40 s')
+                and not exists (select 1 from sessions w where w.contact_id = c.id and w.agent = a.id
+                                and w.end_reason in ('transferred', 'unanswered') and w.ended_at > {now} - interval '40 s')
                 and greatest(a.free_since, c.queued_at, c.opened_at,
                       (select max(o.settled_at) from offers o where o.contact_id = c.id),
                       (select max(w.ended_at) from sessions w where w.contact_id = c.id))
@@ -167,27 +169,35 @@ pub const INVARIANTS: &[Invariant] = &[
               where not exists (
                 select 1 from agents a join agent_skills s on s.tenant = a.tenant and s.agent = a.id
                 where a.tenant = r.tenant and a.id = r.agent and s.skill = r.skill
-                  and a.state = 'available' and a.ended_at is null and a.slots_used < a.slot_limit)
+                  and a.state = 'available' and a.next_state is null and a.ended_at is null
+                  and a.slots_used < a.slot_limit)
               union all
               select format('agent %s of %s is ready for %s and not noted', a.id, a.tenant, s.skill)
               from agents a join agent_skills s on s.tenant = a.tenant and s.agent = a.id
-              where a.state = 'available' and a.ended_at is null and a.slots_used < a.slot_limit
+              where a.state = 'available' and a.next_state is null and a.ended_at is null
+                and a.slots_used < a.slot_limit
                 and not exists (select 1 from ready_agents r
                                 where r.tenant = a.tenant and r.agent = a.id and r.skill = s.skill)",
     },
     Invariant {
         number: 7,
         name: "offers_and_contacts_agree",
-        says: "a contact is offered exactly while it has one pending offer, and who accepts has it",
+        says: "a contact is offered exactly while it has one pending offer, or has one of a transfer beside its agent; who \
+               accepts has it",
         sql: "select format('contact %s is %s and has %s pending offers', c.id, c.state, coalesce(o.count, 0))
               from contacts c
-              left join (select contact_id, count(*) from offers where state = 'pending' group by contact_id) o
-                on o.contact_id = c.id
-              where (c.state = 'offered') <> (coalesce(o.count, 0) = 1) or o.count > 1
+              left join (select contact_id, count(*), count(from_agent) as handed from offers
+                         where state = 'pending' group by contact_id) o on o.contact_id = c.id
+              where (c.state = 'offered') <> (coalesce(o.count - o.handed, 0) = 1) or o.count > 1
               union all
               select format('offer %s is for %s, its contact is held by %s', o.id, o.agent, coalesce(c.agent, 'nobody'))
               from offers o join contacts c on c.id = o.contact_id
-              where o.state = 'pending' and c.agent is distinct from o.agent
+              where o.state = 'pending' and o.from_agent is null and c.agent is distinct from o.agent
+              union all
+              select format('offer %s is of %s, who does not have its contact', o.id, o.from_agent)
+              from offers o join contacts c on c.id = o.contact_id join rooms r on r.id = c.room_id
+              where o.state = 'pending' and o.from_agent is not null
+                and (c.state not in ('active', 'parked') or r.agent is distinct from o.from_agent)
               union all
               select format('offer %s was accepted, its contact %s was never active', o.id, c.id)
               from offers o join contacts c on c.id = o.contact_id
@@ -234,9 +244,12 @@ pub const INVARIANTS: &[Invariant] = &[
               select format('contact %s: wrap-up was to end at %s', id, coalesce(wrap_up_until::text, 'no time')) from contacts
               where state = 'wrap_up' and (wrap_up_until is null or wrap_up_until < {now} - {grace})
               union all
-              select format('contact %s is active without a session', c.id) from contacts c
-              where c.state = 'active'
+              select format('contact %s is %s without a session', c.id, c.state) from contacts c
+              where c.state in ('active', 'parked')
                 and not exists (select 1 from sessions s where s.room_id = c.room_id and s.ended_at is null)
+              union all
+              select format('contact %s: an answer was due at %s', id, answer_due_at) from contacts
+              where state = 'active' and answer_due_at < {now} - {grace}
               union all
               select format('contact %s is parked with nobody', c.id) from contacts c join rooms r on r.id = c.room_id
               where c.state = 'parked' and r.agent is null
@@ -247,6 +260,9 @@ pub const INVARIANTS: &[Invariant] = &[
               union all
               select format('agent %s of %s: the lease was over at %s', id, tenant, lease_until) from agents
               where state <> 'logged_out' and lease_until < {now} - {grace}
+              union all
+              select format('agent %s of %s was to be logged out at %s', id, tenant, unavailable_until) from agents
+              where state = 'unavailable' and unavailable_until < {now} - {grace}
               union all
               select format('agent %s of %s vanished at %s and still holds contact %s', a.id, a.tenant, a.vanished_at, c.id)
               from agents a join contacts c on c.tenant = a.tenant and c.agent = a.id and c.state = 'active'

@@ -54,7 +54,30 @@ fn files_without_mistakes_are_taken() {
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn each_mistake_is_named_with_its_line_and_what_to_write_instead() {
     let point = "number = \"+4930123456\"\nkind = \"long\"\ncountry = \"DE\"";
+    let skill = "id = \"porridge\"\nchannel = \"sms\"";
+    let with = |more: &str| format!("{skill}\n{more}");
+    let answers = with("response_s = 60\nresponse_reminder_s = 60");
+    let required = with("disposition_required = true");
+    let unlisted = with("dispositions = [\"solved\"]\ndefault_disposition = \"other\"");
+    let unquoted = with("dispositions = [1]");
     for (piece, by, sentence) in [
+        (
+            skill,
+            answers.as_str(),
+            "f:12: response_reminder_s is not before response_s; write response_s, with more seconds, or take the reminder out",
+        ),
+        (
+            skill,
+            &required,
+            "f:11: disposition_required stands without a default; write default_disposition, for when nobody chooses one",
+        ),
+        (
+            skill,
+            &unlisted,
+            "f:12: the default other is not among the dispositions; add it to dispositions, or name one of them",
+        ),
+        (skill, &unquoted, "f:11: dispositions holds a number; write each in double quotes"),
+        ("[[teams]]", "[[codes]]\nid = \"lunch\"\n[[teams]]", "f:14: the code lacks name; write name = \"Lunch\""),
         ("tenant = \"bears\"\n", "", "f:1: the file lacks tenant; write tenant = \"a-slug\""),
         ("sms_messaging = true\n", "", "f:1: the file lacks sms_messaging; write sms_messaging = true"),
         ("\"bears\"", "\"The Bears\"", "f:1: \"The Bears\" is no slug; use 1 to 64 of a-z, 0-9, _ and -"),

@@ -50,6 +50,13 @@ async fn converse(desk: &Desk, customer: &str, end: End) {
     desk.heard("sms.changed", has_left).await;
     desk.text(customer, OURS, &format!("now it is too cold, says {customer}")).await;
     desk.appended(&format!("now it is too cold, says {customer}")).await;
+    for (asked, how) in [("park.asked", "parked"), ("unpark.asked", "unparked")] {
+        let by = json!({"kind": "agent", "name": AGENT});
+        let body = json!({"tenant": BEARS, "contact_id": offer["contact_id"], "by": by});
+        desk.say(asked, BEARS, body).await;
+        let is_it = |fact: &Value| fact["contact_id"] == offer["contact_id"] && fact["how"] == how;
+        desk.heard("contact.moved", is_it).await;
+    }
     if end == End::ByAgent {
         let by = json!({"kind": "agent", "name": AGENT});
         let body = json!({"tenant": BEARS, "contact_id": offer["contact_id"], "by": by, "reason": "done"});
@@ -123,6 +130,7 @@ async fn is_whole(stack: &Stack, desk: &Desk, count: usize, end: End) {
         ("session.expired", expired),
         ("room.closed", count),
         ("contact.closed", count),
+        ("contact.moved", 2 * count),
     ];
     for (fact, want) in said {
         until(&format!("{fact} was said for each"), async || desk.distinct(fact) >= want).await;
@@ -200,6 +208,12 @@ async fn expire_session_ends_at_each_point() {
 #[tokio::test(flavor = "multi_thread")]
 async fn wrap_up_ends_at_each_point() {
     ends_at_each("wrap_up", &POINTS, &[1, 2], End::ByAgent).await;
+}
+
+/// It hears that the contact is to be parked, then that it is to be taken back.
+#[tokio::test(flavor = "multi_thread")]
+async fn move_contact_ends_at_each_point() {
+    ends_at_each("move_contact", &POINTS, &[1, 2], End::ByAgent).await;
 }
 
 /// It hears of the agent's coming and going.

@@ -8,7 +8,7 @@ mod sessions;
 mod storm;
 
 /// All that a process may run, but for the simulated network, which stands for the world outside.
-const WORKERS: [&str; 11] = [
+const WORKERS: [&str; 12] = [
     "receive_sms",
     "route_contact",
     "settle_offer",
@@ -18,6 +18,7 @@ const WORKERS: [&str; 11] = [
     "expire_session",
     "wrap_up",
     "track_agent",
+    "move_contact",
     "reconcile",
     "keep_dead",
 ];

@@ -3,6 +3,7 @@
 mod conversation;
 mod deadline;
 mod force_end;
+mod moves;
 mod outreach;
 mod outsider;
 mod worked_example;

@@ -222,9 +222,9 @@ async fn commands_that_cannot_be_done_are_refused_and_facts_out_of_order_do_no_h
         assert_eq!(desk.refused(&id).await, "text_length");
     }
     let moved =
-        json!({"tenant": tenant, "by": {"kind": "agent", "name": "mama-bear"}, "contact_id": offer["contact_id"]});
+        json!({"tenant": tenant, "by": {"kind": "agent", "name": "baby-bear"}, "contact_id": offer["contact_id"]});
     let parked = desk.say("park.asked", tenant, moved).await;
-    assert_eq!(desk.refused(&parked).await, "not_supported");
+    assert_eq!(desk.refused(&parked).await, "not_a_member");
 
     desk.end("mama-bear", offer["contact_id"].as_str().unwrap()).await;
     let late = desk.reply("mama-bear", &room, "one more thing").await;

@@ -65,6 +65,7 @@ const BREACHES: &[(&str, &str, &str)] = &[
          from contacts where state = 'queued'",
         "2 living contacts",
     ),
+    ("offers_and_contacts_agree", "update offers set from_agent = 'hansel' where state = 'pending'", "of hansel, who does"),
     ("queueing_time_is_kept", "update contacts set queued_at = now() + interval '1 h' where state = 'offered'", "after"),
     ("no_session_expires_early", "update sessions set end_reason = 'expired', ended_at = now()", "its deadline was"),
     ("sessions_are_armed", "update sessions set timer_due_at = now() - interval '1 h'", "its timer was due"),
@@ -75,6 +76,12 @@ const BREACHES: &[(&str, &str, &str)] = &[
     ("every_state_has_an_exit", "update sessions set ended_at = now(), end_reason = 'x'", "active without a session"),
     ("every_state_has_an_exit", "update contacts set state = 'parked', agent = null where state = 'active';
         update rooms set agent = null", "parked with nobody"),
+    ("every_state_has_an_exit", "update contacts set state = 'parked', agent = null where state = 'active';
+        update sessions set ended_at = now(), end_reason = 'x'", "parked without a session"),
+    ("every_state_has_an_exit", "update contacts set answer_due_at = now() - interval '1 h' where state = 'active'",
+        "an answer was due"),
+    ("every_state_has_an_exit", "update agents set state = 'unavailable', unavailable_until = now() - interval '1 h'",
+        "to be logged out"),
     ("every_state_has_an_exit", "update contacts set waiting_since = now() - interval '9 d' where state = 'queued'", "longer"),
     ("every_state_has_an_exit", "update agents set lease_until = now() - interval '1 h'", "the lease was over"),
     ("every_state_has_an_exit", "update agents set state = 'logged_out', vanished_at = now() - interval '1 h'", "vanished"),

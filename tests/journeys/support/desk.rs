@@ -223,6 +223,14 @@ impl Desk {
         started["room_id"].as_str().unwrap().to_owned()
     }
 
+    /// Accepts a contact that had a session before, and awaits the settling; says the room.
+    pub async fn accept_again(&self, offer: &Value) -> String {
+        self.answer(offer, "accept").await;
+        let settled = |fact: &Value| fact["offer_id"] == offer["offer_id"] && fact["outcome"] == "accepted";
+        self.heard("offer.settled", settled).await;
+        offer["room_id"].as_str().unwrap().to_owned()
+    }
+
     /// An agent's reply; says its id.
     pub async fn reply(&self, agent: &str, room: &str, text: &str) -> String {
         let body = json!({
