@@ -7,6 +7,7 @@ pub mod contract;
 pub mod facts;
 pub mod failure;
 pub mod hub;
+pub mod outside;
 pub mod records;
 pub mod retry;
 pub mod routing;
