@@ -6,6 +6,7 @@ pub mod config;
 pub mod contract;
 pub mod facts;
 pub mod failure;
+pub mod flow;
 pub mod hub;
 pub mod outside;
 pub mod records;
