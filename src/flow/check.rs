@@ -19,6 +19,8 @@ use crate::tenant::reader::nearest;
 pub const MAX_DOCUMENT: usize = 256 * 1024;
 /// Most nodes.
 pub const MAX_NODES: usize = 500;
+/// Most conditions and values in CEL.
+pub const MAX_CONDITIONS: usize = 2_000;
 /// Most variables.
 pub const MAX_VARIABLES: usize = 50;
 
@@ -86,6 +88,7 @@ fn checked(text: &str, known: &Known) -> Result<Flow, Vec<Mistake>> {
         texts: Texts::default(),
         hours: BTreeMap::new(),
         queues: BTreeSet::new(),
+        language: Language::default(),
     };
     let document = check.form(value);
     if let Some(document) = &document {
@@ -121,6 +124,7 @@ struct Check<'k> {
     texts: Texts,
     hours: BTreeMap<String, Hours>,
     queues: BTreeSet<String>,
+    language: Language,
 }
 
 impl Check<'_> {
@@ -249,7 +253,11 @@ impl Check<'_> {
     }
 
     fn condition(&mut self, document: &Document, place: String, source: &str) {
-        match Language::default().compile(source) {
+        if self.conditions.len() >= MAX_CONDITIONS {
+            let what = format!("there are more than {MAX_CONDITIONS} conditions");
+            return self.say("/nodes", what, "take several flows, and hand over by transfer_flow");
+        }
+        match self.language.compile(source) {
             Ok((condition, names)) => {
                 self.names(document, &place, &names);
                 self.conditions.insert(place, condition);

@@ -2,6 +2,7 @@
 //! that the worker and the simulation go the same way. It ends after a bounded number of nodes whatever the document
 //! says; what goes wrong leads to an agent, never into nothing.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ mod nodes;
 
 /// Most nodes that one event leads through.
 pub const MAX_STEPS: u32 = 100;
+/// What the conditions of one event may cost together, in tokens.
+pub const FUEL: u32 = 20_000;
 /// Automatic texts in a row, without a reply that was understood and without an agent: then the hub is silent. Two
 /// machines that answer each other stop here.
 pub const MAX_IN_A_ROW: u32 = 5;
@@ -203,13 +206,14 @@ pub fn step(flows: &Flows, run: &mut Run, event: Event, looks: &Looks) -> Vec<Ef
 }
 
 fn go(flows: &Flows, run: &mut Run, event: Event, looks: &Looks) -> Vec<Effect> {
-    let mut stepping = Stepping { flows, run, looks, effects: Vec::new() };
+    let mut stepping = Stepping { flows, run, looks, effects: Vec::new(), fuel: Cell::new(FUEL) };
     stepping.take(event);
     let mut steps = 0;
     while stepping.run.phase == Phase::Going {
         steps += 1;
-        if steps > MAX_STEPS {
-            stepping.run.note("too_many_steps");
+        let is_empty = stepping.fuel.get() == 0;
+        if steps > MAX_STEPS || is_empty {
+            stepping.run.note(if is_empty { "out_of_fuel" } else { "too_many_steps" });
             stepping.give_up();
             break;
         }
@@ -223,6 +227,7 @@ struct Stepping<'s> {
     run: &'s mut Run,
     looks: &'s Looks,
     effects: Vec<Effect>,
+    fuel: Cell<u32>,
 }
 
 impl<'s> Stepping<'s> {
@@ -253,12 +258,19 @@ impl<'s> Stepping<'s> {
         }))
     }
 
-    fn holds(&self, place: &str) -> bool {
-        self.flow().and_then(|flow| flow.conditions.get(place)).is_some_and(|c| c.holds(&self.values()))
+    /// The first of these conditions that holds.
+    fn first(&self, places: impl Iterator<Item = String>) -> Option<usize> {
+        let values = self.values();
+        places.enumerate().find(|(_, place)| self.evaluate(place, &values) == Ok(Value::Bool(true))).map(|(nth, _)| nth)
     }
 
-    fn value(&self, place: &str) -> Result<Value, &'static str> {
-        self.flow().and_then(|flow| flow.conditions.get(place)).ok_or("no_value")?.evaluate(&self.values())
+    /// A value in CEL, as long as there is fuel.
+    fn evaluate(&self, place: &str, values: &Map<String, Value>) -> Result<Value, &'static str> {
+        let condition = self.flow().and_then(|flow| flow.conditions.get(place)).ok_or("no_value")?;
+        let left = self.fuel.get().checked_sub(condition.cost);
+        self.fuel.set(left.unwrap_or(0));
+        left.ok_or("out_of_fuel")?;
+        condition.evaluate(values)
     }
 
     /// Keeps a value, unless the variables outgrow what a row should hold.
@@ -342,5 +354,7 @@ fn cut(text: &str) -> String {
     text.chars().take(super::condition::MAX_TEXT).collect()
 }
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

@@ -90,6 +90,9 @@ fn into_template(value: &Value) -> minijinja::Value {
 
 /// Refuses every tag but conditions, and what could multiply a text.
 fn plain(source: &str) -> Result<(), String> {
+    if source.contains("{#") {
+        return Err("it has a comment".into());
+    }
     let mut rest = source;
     while let Some(at) = rest.find("{%").into_iter().chain(rest.find("{{")).min() {
         let is_tag = rest[at..].starts_with("{%");
@@ -100,6 +103,10 @@ fn plain(source: &str) -> Result<(), String> {
         let word = inside.split_whitespace().next().unwrap_or_default();
         if is_tag && !["if", "elif", "else", "endif"].contains(&word) {
             return Err(format!("{{% {word} %}} is not among if, elif, else and endif"));
+        }
+        // what looks like a tag within a string could hide a real one from this look
+        if ["{%", "{{", "{#"].iter().any(|open| inside.contains(open)) {
+            return Err("a brace is left open, or stands in a string".into());
         }
         if inside.contains('*') {
             return Err("a text multiplies nothing; set a variable instead".into());
@@ -147,6 +154,10 @@ mod tests {
             "{{ ((((((((((((((((((((((1)))))))))))))))))))))) }}",
             "{{ open",
             "   ",
+            // tags hidden behind what looks like tags
+            "{{ '}}{% if ' }}{% set a = 'a' %}{% set a = a ~ a %}{{ a }}",
+            "{# {% if #}{% set a = 'a' %}x",
+            "{{ '}}{{ ' }}{% for i in range(9) %}x{% endfor %}{{ 1 }}",
         ];
         for source in hostile {
             assert!(rendered(source).is_err(), "{source}");

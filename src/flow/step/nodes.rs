@@ -31,13 +31,15 @@ impl Stepping<'_> {
                 self.run.go(if is_open { &hours.open } else { &hours.closed });
             }
             Node::Branch(branch) => {
-                let held =
-                    (0..branch.branches.len()).find(|nth| self.holds(&self.place(&format!("/branches/{nth}/when"))));
-                self.run.go(held.and_then(|nth| branch.branches.get(nth)).map_or(&branch.otherwise, |case| &case.next));
+                let places = (0..branch.branches.len()).map(|nth| self.place(&format!("/branches/{nth}/when")));
+                let held = self.first(places).and_then(|nth| branch.branches.get(nth));
+                self.run.go(held.map_or(&branch.otherwise, |case| &case.next));
             }
             Node::Set(set) => {
+                let values = self.values();
+                let value = |name: &String| self.evaluate(&self.place(&format!("/set/{name}")), &values);
                 let found: Vec<(&String, Result<Value, &str>)> =
-                    set.set.keys().map(|name| (name, self.value(&self.place(&format!("/set/{name}"))))).collect();
+                    set.set.keys().map(|name| (name, value(name))).collect();
                 for (name, value) in found {
                     match value {
                         Ok(value) => drop(self.keep(name, value)),
@@ -84,10 +86,12 @@ impl Stepping<'_> {
             self.keep(name, Value::String(self.run.text.clone()));
         }
         let word = values::word(&self.run.text);
+        let values = self.values();
         let fits = (0..ask.branches.len()).find(|nth| {
             let branch = &ask.branches[*nth];
+            let place = self.place(&format!("/branches/{nth}/when"));
             branch.keywords.iter().any(|keyword| values::word(keyword) == word)
-                || branch.when.is_some() && self.holds(&self.place(&format!("/branches/{nth}/when")))
+                || branch.when.is_some() && self.evaluate(&place, &values) == Ok(Value::Bool(true))
         });
         if let Some(nth) = fits {
             // somebody understood: the brake is released
@@ -149,9 +153,9 @@ impl Stepping<'_> {
     }
 
     fn call(&mut self, webhook: &Webhook) {
-        let mut body = Map::new();
+        let (mut body, values) = (Map::new(), self.values());
         for name in webhook.body.keys() {
-            match self.value(&self.place(&format!("/body/{name}"))) {
+            match self.evaluate(&self.place(&format!("/body/{name}")), &values) {
                 Ok(value) => drop(body.insert(name.clone(), value)),
                 Err(word) => self.run.note(word),
             }
