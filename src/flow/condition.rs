@@ -118,7 +118,7 @@ fn bounded(source: &str) -> Result<usize, String> {
             return Err("it has a comment".into());
         }
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        tokens += usize::from(!c.is_whitespace() && !(is_word(c) && is_word(before)));
+        tokens += usize::from(!(c.is_whitespace() || is_word(c) && is_word(before)));
         match c {
             '"' | '\'' => quote = Some(c),
             '(' | '[' | '{' => depth += 1,

@@ -47,7 +47,7 @@ fn with_flows() -> String {
     with(&tenant, "id = \"website\"\n", "chat-menu")
 }
 
-async fn clean(stack: &Stack) {
+fn clean(stack: &Stack) {
     stack.command(&["audit"]).success();
     assert_eq!(stack.command(&["dead", "list", "--json"]).success().trim(), "[]");
 }
@@ -97,7 +97,7 @@ async fn a_customer_goes_through_a_flow_to_an_agent_though_everything_is_said_tw
     assert_eq!(count(&stack, "select count(*) from flow_calls where reason = 'not_allowed'").await, 1);
     let sent = "select count(*) from sms where state in ('submitted', 'delivered')";
     until("both texts are sent", async || count(&stack, sent).await == 2).await;
-    clean(&stack).await;
+    clean(&stack);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,7 +115,7 @@ async fn a_visitor_of_the_chat_goes_through_a_flow_too() {
     assert_eq!(offer["channel"], "chat");
     desk.accept(&offer).await;
     assert_eq!(count(&stack, "select count(*) from sms").await, 0);
-    clean(&stack).await;
+    clean(&stack);
 }
 
 /// The worker ends itself at each point of its loop, for each of its four messages: the conversation goes on as if nothing had been.
@@ -152,7 +152,7 @@ async fn ends_at(worker: &str, points: &[&str], nths: &[u32]) {
     let hub = count(&stack, "select count(*) from entries where author = 'hub'").await;
     assert_eq!(hub, 2 * customers, "each text once");
     assert_eq!(count(&stack, "select count(*) from flow_calls").await, customers);
-    clean(&stack).await;
+    clean(&stack);
 }
 
 #[tokio::test(flavor = "multi_thread")]

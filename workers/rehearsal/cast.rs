@@ -16,6 +16,7 @@ use crate::post_reply::PostReply;
 use crate::receive_sms::ReceiveSms;
 use crate::record_receipt::RecordReceipt;
 use crate::route_contact::RouteContact;
+use crate::run_flow::RunFlow;
 use crate::send_sms::SendSms;
 use crate::settle_offer::SettleOffer;
 use crate::support::trial::{attempt, decoded};
@@ -34,10 +35,11 @@ pub enum Who {
     ExpireSession,
     WrapUp,
     TrackAgent,
+    RunFlow,
 }
 
 impl Who {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::ReceiveSms,
         Self::RouteContact,
         Self::SettleOffer,
@@ -47,6 +49,7 @@ impl Who {
         Self::ExpireSession,
         Self::WrapUp,
         Self::TrackAgent,
+        Self::RunFlow,
     ];
 
     fn facts(self) -> &'static [&'static str] {
@@ -63,6 +66,7 @@ impl Who {
             Self::ExpireSession => of(&ExpireSession),
             Self::WrapUp => of(&Each(WrapUp)),
             Self::TrackAgent => of(&Each(TrackAgent)),
+            Self::RunFlow => of(&Each(RunFlow::default())),
         }
     }
 
@@ -73,7 +77,7 @@ impl Who {
 
     /// Whether it remembers what it said for an id: then every repeat says the same.
     pub fn remembers(self) -> bool {
-        matches!(self, Self::ReceiveSms | Self::SettleOffer | Self::PostReply | Self::WrapUp | Self::TrackAgent)
+        !matches!(self, Self::RouteContact | Self::SendSms | Self::RecordReceipt | Self::ExpireSession)
     }
 }
 
@@ -109,7 +113,7 @@ pub fn carriers_mood(chance: &mut fastrand::Rng, id: FactId) -> Sent {
 
 /// Handles messages of one worker as its runner does.
 pub async fn play(
-    sender: &SendSms,
+    (sender, flows): (&SendSms, &Each<RunFlow>),
     pool: &Pool,
     now: Timestamp,
     who: Who,
@@ -125,6 +129,7 @@ pub async fn play(
         Who::ExpireSession => by(&ExpireSession, pool, now, some).await,
         Who::WrapUp => by(&Each(WrapUp), pool, now, some).await,
         Who::TrackAgent => by(&Each(TrackAgent), pool, now, some).await,
+        Who::RunFlow => by(flows, pool, now, some).await,
     }
 }
 

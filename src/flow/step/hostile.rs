@@ -2,6 +2,7 @@
 //! its row small, waits for something or is over, and leads nobody into nothing.
 
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use super::*;
@@ -120,41 +121,55 @@ fn looks(second: i64, is_queued: bool) -> Looks {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn whatever_is_published_every_step_ends_within_its_budget(
-        a in document(), b in document(), events in prop::collection::vec(event(), 1..25),
-    ) {
+#[test]
+fn whatever_is_published_every_step_ends_within_its_budget() {
+    let config = ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() };
+    let (steps, effects) = (Cell::new(0_usize), Cell::new(0_usize));
+    let flows = (document(), document(), prop::collection::vec(event(), 1..25));
+    let run = TestRunner::new(config).run(&flows, |(a, b, events)| {
         let (Some(a), Some(b)) = (mended(a), mended(b)) else { return Ok(()) };
         let flows: Flows = [("a".to_owned(), (1, Arc::new(a))), ("b".to_owned(), (1, Arc::new(b)))].into();
-        let mut run = Run::new("a", 1, &flows["a"].1);
-        let mut is_queued = false;
+        let (mut run, mut is_queued) = (Run::new("a", 1, &flows["a"].1), false);
         let all = std::iter::once(Event::Began("x".repeat(1_600))).chain(events);
         for (second, event) in (0..).step_by(60).zip(all) {
-            let watch = Stopwatch::start();
-            let effects = step(&flows, &mut run, event, &looks(second, is_queued));
-            // a debug build, and a machine that others use, too
-            prop_assert!(watch.elapsed().as_millis() < 3_000, "a step took {:?}", watch.elapsed());
-            prop_assert!(effects.len() <= MAX_STEPS as usize + 1);
-            for effect in &effects {
-                if let Effect::Say(text) = effect {
-                    prop_assert!(text.chars().count() <= 1_600 && !text.trim().is_empty());
-                }
-                is_queued |= matches!(effect, Effect::Queue(_));
-            }
-            let row = serde_json::to_string(&run).unwrap();
-            prop_assert!(row.len() < 64 * 1024, "a row of {} bytes", row.len());
-            prop_assert!(run.phase != Phase::Going);
-            prop_assert_eq!(run.due_at.is_some(), run.phase != Phase::Over, "it waits for something, or is over");
-            let has_ended = effects.iter().any(|effect| matches!(effect, Effect::End(_)));
+            let some = held(&flows, &mut run, event, &looks(second, is_queued))?;
+            is_queued |= some.iter().any(|effect| matches!(effect, Effect::Queue(_)));
+            let has_ended = some.iter().any(|effect| matches!(effect, Effect::End(_)));
             prop_assert!(run.phase != Phase::Over || has_ended || is_queued, "over, and with nobody: {:?}", run.notes);
+            steps.set(steps.get() + 1);
+            effects.set(effects.get() + some.len());
             if run.phase == Phase::Over {
                 break;
             }
         }
+        Ok(())
+    });
+    run.unwrap_or_else(|failure| panic!("{failure}"));
+    assert!(
+        steps.get() > 60 && effects.get() > 40,
+        "{} steps, {} effects: nothing was tried",
+        steps.get(),
+        effects.get()
+    );
+}
+
+/// A step that keeps what every step must.
+fn held(flows: &Flows, run: &mut Run, event: Event, looks: &Looks) -> Result<Vec<Effect>, TestCaseError> {
+    let watch = Stopwatch::start();
+    let effects = step(flows, run, event, looks);
+    // a debug build, and a machine that others use, too
+    prop_assert!(watch.elapsed().as_millis() < 3_000, "a step took {:?}", watch.elapsed());
+    prop_assert!(effects.len() <= MAX_STEPS as usize + 1);
+    for effect in &effects {
+        if let Effect::Say(text) = effect {
+            prop_assert!(text.chars().count() <= 1_600 && !text.trim().is_empty());
+        }
     }
+    let row = serde_json::to_string(run).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    prop_assert!(row.len() < 64 * 1024, "a row of {} bytes", row.len());
+    prop_assert!(run.phase != Phase::Going);
+    prop_assert_eq!(run.due_at.is_some(), run.phase != Phase::Over, "it waits for something, or is over");
+    Ok(effects)
 }
 
 #[test]
