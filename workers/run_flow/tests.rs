@@ -22,7 +22,8 @@ async fn publish(pool: &Pool, tenant: &str, point: &str, document: &Value) {
     let mut client = pool.get().await.unwrap();
     let tx = client.transaction().await.unwrap();
     let (tenant, id) = (Slug::new(tenant).unwrap(), Slug::new("welcome").unwrap());
-    let known = store::known(&tx, &tenant).await.unwrap().unwrap();
+    let mut known = store::known(&tx, &tenant).await.unwrap().unwrap();
+    known.flows = None;
     check::flow(&document.to_string(), &known).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
     store::publish(&tx, at(0), &tenant, &id, document, None).await.unwrap();
     let update = "update points_of_contact set flow = 'welcome' where tenant = $1 and id = $2";
@@ -317,6 +318,30 @@ async fn no_flow_reads_or_moves_what_is_another_tenants() {
     let ran = run(10, set_up, &batch).await;
     assert_eq!(the(&ran.outcomes[0], "entry.appended")["text"], "0 0 0 nobody");
     assert_eq!(ran.outcomes[1], Outcome::silent(), "another tenant's contact is none");
+}
+
+#[tokio::test]
+async fn another_tenants_flow_is_no_flow_to_hand_over_to() {
+    let set_up = async |pool: &Pool| {
+        with_menu(pool).await;
+        publish(pool, "foxes", "fur", &menu_of_foxes()).await;
+        let client = pool.get().await.unwrap();
+        // the bears alone have one of this id
+        client.batch_execute("insert into flows values ('bears', 'theirs', 1)").await.unwrap();
+        let theirs = "insert into flow_versions values ('bears', 'theirs', 1, $1, $2)";
+        client.execute(theirs, &[&menu(), &at(0)]).await.unwrap();
+        handle(&ReceiveSms, pool, at(10), &[text(1, &customer(1), FOXES, "hello", at(10))]).await;
+    };
+    let body = json!({"cause_id": crate::rehearsal::fact(1), "at": at(1), "tenant": "foxes", "contact_id": contact(1),
+                      "room_id": room(1), "seq": 1});
+    let ran = run(10, set_up, &[told(80, "flow.texted", body)]).await;
+    assert_eq!(names(&ran.outcomes[0]), ["contact.queued"], "to an agent, without a word of the bears'");
+    let notes = column(&ran.database.pool, "select state->'notes'->>0 from flow_runs").await;
+    assert_eq!(notes, ["welcome/go: no_such_flow"]);
+}
+
+fn menu_of_foxes() -> Value {
+    json!({"name": "x", "start": "go", "nodes": {"go": {"type": "transfer_flow", "flow": "theirs"}}})
 }
 
 #[tokio::test]
