@@ -300,6 +300,7 @@ mod tests {
             // what would be code to the compiler and a string to who counts
             r"r'\' + 1".to_owned() + &"+1".repeat(900),
             r"'\\' + 1".to_owned() + &"+1".repeat(900),
+            r"'\' + ' + 1".to_owned() + &"+1".repeat(900) + r" + '\' '",
             "'''a'b''' + 1".to_owned() + &"+1".repeat(900),
             "1 // '\n".to_owned() + &"+1".repeat(900),
             "'\n + 1".to_owned() + &"+1".repeat(900),
