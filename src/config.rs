@@ -1,6 +1,7 @@
 //! Every setting: name, default, meaning. The only reader of the environment; all mistakes are reported together, and
 //! secrets do not print.
 
+use crate::outside::addresses::Allowed;
 use secrecy::{ExposeSecret, SecretString};
 
 /// A setting as the README's table shows it: name, default (empty: none), meaning.
@@ -20,6 +21,7 @@ pub const SETTINGS: &[Described] = &[
     ("TEXTHUB_SIMULATOR_LISTEN", "127.0.0.1:8081", "address of the carrier simulator's HTTP"),
     ("TEXTHUB_SIMULATOR_URL", "http://127.0.0.1:8081", "where send_sms finds the carrier simulator"),
     ("TEXTHUB_SIMULATOR_RECORD", ".texthub/simulator", "folder of the carrier simulator's record"),
+    ("TEXTHUB_WEBHOOK_PRIVATE", "", "private networks that webhooks may call, as 10.0.0.0/8,127.0.0.1; otherwise none"),
     ("TEXTHUB_LOG", "info", "what is logged, as in `info,texthub=debug`"),
     ("TEXTHUB_LOG_FORMAT", "", "json or text; by default text on a terminal, else json"),
     ("TEXTHUB_CRASH_AT", "", "for tests: worker:point[:n], where the process ends at once"),
@@ -44,6 +46,8 @@ pub struct Config {
     pub simulator_url: String,
     /// Folder of the simulator's record.
     pub simulator_record: String,
+    /// Private networks that webhooks may call.
+    pub webhook_private: Allowed,
     /// Filter of logs.
     pub log: String,
     /// json, text or empty.
@@ -91,11 +95,13 @@ impl Config {
         };
         let (database_url, amqp_url) = (text("TEXTHUB_DATABASE_URL"), text("TEXTHUB_AMQP_URL"));
         let (pool, partitions) = (text("TEXTHUB_DATABASE_POOL"), text("TEXTHUB_PARTITIONS"));
+        let private = text("TEXTHUB_WEBHOOK_PRIVATE").parse();
         let config = Self {
             http_listen: text("TEXTHUB_HTTP_LISTEN"),
             simulator_listen: text("TEXTHUB_SIMULATOR_LISTEN"),
             simulator_url: text("TEXTHUB_SIMULATOR_URL"),
             simulator_record: text("TEXTHUB_SIMULATOR_RECORD"),
+            webhook_private: private.clone().unwrap_or_default(),
             log: text("TEXTHUB_LOG"),
             log_format: text("TEXTHUB_LOG_FORMAT"),
             crash_at: Some(text("TEXTHUB_CRASH_AT")).filter(|at| !at.is_empty()),
@@ -112,6 +118,7 @@ impl Config {
         if !["", "json", "text"].contains(&config.log_format.as_str()) {
             mistakes.push("TEXTHUB_LOG_FORMAT: say json or text".into());
         }
+        mistakes.extend(private.err().map(|mistake: String| format!("TEXTHUB_WEBHOOK_PRIVATE: {mistake}")));
         if mistakes.is_empty() { Ok(config) } else { Err(mistakes.join("\n")) }
     }
 
@@ -178,8 +185,10 @@ mod tests {
 
     #[test]
     fn all_mistakes_come_together() {
-        let mistakes = read(&[("TEXTHUB_AMQP_URL", "http://x"), ("TEXTHUB_PARTITIONS", "0")]).unwrap_err();
-        for name in ["TEXTHUB_DATABASE_URL", "TEXTHUB_AMQP_URL", "TEXTHUB_PARTITIONS"] {
+        let mistakes =
+            read(&[("TEXTHUB_AMQP_URL", "http://x"), ("TEXTHUB_PARTITIONS", "0"), ("TEXTHUB_WEBHOOK_PRIVATE", "home")])
+                .unwrap_err();
+        for name in ["TEXTHUB_DATABASE_URL", "TEXTHUB_AMQP_URL", "TEXTHUB_PARTITIONS", "TEXTHUB_WEBHOOK_PRIVATE"] {
             assert!(mistakes.contains(name), "{mistakes}");
         }
     }

@@ -1,5 +1,6 @@
 //! texthub: the workers (a file each), the commands beside them, and the list of both.
 
+mod call_webhook;
 mod carrier_simulator;
 mod commands;
 mod expire_session;
@@ -10,6 +11,7 @@ mod receive_sms;
 mod reconcile;
 mod record_receipt;
 mod route_contact;
+mod run_flow;
 mod send_sms;
 mod settle_offer;
 mod track_agent;
@@ -60,6 +62,9 @@ enum Command {
     Dead(commands::dead::Asked),
     /// Check every invariant, from rows.
     Audit(commands::audit::Asked),
+    /// Check, publish, list and simulate routing flows.
+    #[command(subcommand)]
+    Flow(commands::flow::Asked),
     /// Ask the process at `TEXTHUB_HTTP_LISTEN` whether it is ready.
     Health,
     /// Change the number of partitions, while nothing runs.
@@ -91,6 +96,8 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::worker(Each(wrap_up::WrapUp)),
         Role::worker(Each(track_agent::TrackAgent)),
         Role::worker(Each(move_contact::MoveContact)),
+        Role::worker(Each(run_flow::RunFlow::default())),
+        Role::caller(call_webhook::CallWebhook::new(config.webhook_private.clone())),
         Role::pass("reconcile", reconcile::Match),
         Role::pass("reconcile", reconcile::Sweep::default()),
     ];
@@ -128,6 +135,7 @@ async fn main() -> ExitCode {
         Command::End(asked) => commands::end::run(&asked).await,
         Command::Dead(asked) => commands::dead::run(&asked).await,
         Command::Audit(asked) => commands::audit::run(&asked).await,
+        Command::Flow(asked) => commands::flow::run(&asked).await,
         Command::Health => commands::health::run().await,
         Command::Partitions(asked) => commands::partitions::run(&asked).await,
         Command::Watch(asked) => commands::watch::run(&asked).await,

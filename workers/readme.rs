@@ -7,6 +7,7 @@ use texthub::hub::refusal::Refusal;
 
 const README: &str = include_str!("../README.md");
 const OPERATING: &str = include_str!("../docs/operating.md");
+const FLOWS: &str = include_str!("../docs/flows.md");
 const TENANT_FILE: &str = include_str!("../docs/tenant-file.md");
 
 fn lacks(document: &str, lines: &[String]) -> Vec<String> {
@@ -93,4 +94,31 @@ fn every_key_of_the_tenant_file_is_explained() {
     assert!(read.len() > 15, "{read:?}");
     let lacking = lacks(TENANT_FILE, &read);
     assert!(lacking.is_empty(), "docs/tenant-file.md lacks {lacking:?}");
+}
+
+/// Every name of a property or of a constant in a schema.
+fn schema_names(schema: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
+    if let Some(properties) = schema["properties"].as_object() {
+        found.extend(properties.keys().cloned());
+    }
+    found.extend(schema["const"].as_str().map(str::to_owned));
+    let parts = schema.as_object().into_iter().flat_map(|fields| fields.values());
+    for part in parts.chain(schema.as_array().into_iter().flatten()) {
+        schema_names(part, found);
+    }
+}
+
+#[test]
+fn every_key_of_a_flow_and_every_value_in_it_is_explained() {
+    let mut names = std::collections::BTreeSet::new();
+    schema_names(&schemars::schema_for!(texthub::flow::document::Document).to_value(), &mut names);
+    assert!(names.len() > 40 && names.contains("timed_out") && names.contains("transfer_flow"), "{names:?}");
+    for (root, fields) in texthub::flow::values::ROOTS {
+        names.insert((*root).to_owned());
+        names.extend(fields.iter().map(|field| (*field).to_owned()));
+    }
+    let words: std::collections::BTreeSet<&str> =
+        FLOWS.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
+    let lacking: Vec<&String> = names.iter().filter(|name| !words.contains(name.as_str())).collect();
+    assert!(lacking.is_empty(), "docs/flows.md lacks {lacking:?}");
 }

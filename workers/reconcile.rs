@@ -13,6 +13,7 @@ use texthub::facts::due::{AgentDue, ContactDue, OfferDue, SessionDue, SkillDue, 
 use texthub::facts::envelope::Publication;
 use texthub::facts::ids::{ContactId, FactId, OfferId, RoomId, SessionId, Slug, SmsId};
 use texthub::failure::Failure;
+use texthub::flow::said;
 use texthub::hub::{outbound, sql};
 use texthub::runtime::clock;
 use texthub::runtime::worker::{Context, Pass};
@@ -120,8 +121,10 @@ impl Pass for Sweep {
             self.once(ctx.now, GRACE_S, UNANSWERED, unanswered(tx, ctx).await?),
             self.once(ctx.now, GRACE_S, "agent.due", agents(tx, ctx).await?),
             texts(tx, ctx, false).await?,
+            self.once(ctx.now, GRACE_S, "flow.due", flows(tx, ctx).await?),
         ];
-        let names = ["session.due", "offer.due", "wrap_up.due", "contact.due", "agent.due", "sms.requested"];
+        let names =
+            ["session.due", "offer.due", "wrap_up.due", "contact.due", "agent.due", "sms.requested", "flow.due"];
         for (name, lost) in names.into_iter().zip(lost) {
             if !lost.is_empty() {
                 tracing::warn!(fact = name, count = lost.len(), "said again by the sweep");
@@ -219,6 +222,12 @@ async fn wrap_ups(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(String, Pu
             (contact_id.to_string(), Publication::of(&due, scope))
         })
         .collect())
+}
+
+/// Flows whose timer is overdue, and those that never began.
+async fn flows(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(String, Publication)>, Failure> {
+    let late = said::overdue(tx, before(ctx.now, LATE_S), PAGE).await?;
+    Ok(late.into_iter().map(|(what, late)| (what, late.say(ctx.now, FactId(clock::new_id())))).collect())
 }
 
 /// What the sweep remembers lost timers of unanswered texts by: not as it does those of maximum waits.

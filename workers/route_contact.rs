@@ -165,7 +165,7 @@ async fn claim(
         return Ok(Claimed { is_all: true, ..Claimed::default() });
     };
     for contact in &mut next {
-        contact.waiting.worst = set.worst(now, contact.queued_at);
+        contact.waiting.worst = contact.waiting.worst.min(set.worst(now, contact.queued_at));
     }
     let cooling: HashSet<(ContactId, Slug)> =
         next.iter().flat_map(|n| n.cooling.iter().map(|agent| (n.waiting.id, agent.clone()))).collect();

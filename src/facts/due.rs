@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::heard::Hearable;
-use super::ids::{ContactId, FactId, OfferId, RoomId, SessionId, Slug};
+use super::ids::{CallId, ContactId, FactId, OfferId, RoomId, SessionId, Slug};
 use super::said::{
     AgentChanged, AgentFreed, ContactQueued, OfferSettled, SmsFailed, SmsHeld, SmsRequested, SmsSubmitted,
     SmsUnanswered,
@@ -55,6 +55,38 @@ super::facts! {
         /// When.
         due_at: Timestamp,
     }
+    /// A customer wrote in a room whose contact is in a flow; the first text begins it.
+    FlowTexted = "flow.texted" to Work {
+        /// Whose.
+        contact_id: ContactId,
+        /// Where.
+        room_id: RoomId,
+        /// The text's number in the room.
+        seq: i32,
+    }
+    /// What a flow waits for may be over.
+    FlowDue = "flow.due" to Work {
+        /// Whose.
+        contact_id: ContactId,
+        /// The timer's number; equal to the row's → act.
+        generation: i32,
+        /// When.
+        due_at: Timestamp,
+    }
+    /// A flow asks a program.
+    WebhookAsked = "webhook.asked" to Work {
+        /// The call's row.
+        call_id: CallId,
+        /// For which contact.
+        contact_id: ContactId,
+    }
+    /// A program answered, or did not; what it said is in the call's row.
+    WebhookAnswered = "webhook.answered" to Work {
+        /// The call's row.
+        call_id: CallId,
+        /// For which contact.
+        contact_id: ContactId,
+    }
 }
 
 macro_rules! hearable {
@@ -75,6 +107,10 @@ hearable! {
     AgentDue ["agent", "due_at"],
     SkillDue ["skill"],
     ContactDue ["contact_id", "due_at"],
+    FlowTexted ["contact_id", "room_id", "seq"],
+    FlowDue ["contact_id", "generation", "due_at"],
+    WebhookAsked ["call_id", "contact_id"],
+    WebhookAnswered ["call_id", "contact_id"],
     ContactQueued ["contact_id", "room_id", "skill", "priority", "queued_at"],
     OfferSettled ["offer_id", "contact_id", "agent", "outcome", "reason", "from_agent"],
     AgentChanged ["agent", "state", "next_state", "code", "slots_used", "limit"],

@@ -65,6 +65,8 @@ uuid_ids! {
     EntryId,
     /// Of an outbound sms.
     SmsId,
+    /// Of a flow's call to a program.
+    CallId,
 }
 
 /// Namespace of ids that are derived from carriers' ids.

@@ -15,8 +15,12 @@ pub struct Waiting {
     pub id: ContactId,
     /// Who should have it, if free.
     pub preferred_agent: Option<Slug>,
+    /// The best proficiency that may have it: 1, but where its flow keeps experts out.
+    pub best: i32,
     /// The worst proficiency that may have it now.
     pub worst: i32,
+    /// Nobody but the preferred agent may have it yet.
+    pub is_held: bool,
 }
 
 /// How a skill chooses among its ready agents.
@@ -139,7 +143,11 @@ pub fn choose(
         }
         let may_have = |agent: &Slug| {
             let is_cooling = !cooling.is_empty() && cooling.contains(&(contact.id, agent.clone()));
-            !is_cooling && state.get(agent).is_some_and(|(candidate, _)| candidate.proficiency <= contact.worst)
+            let is_kept_for_another = contact.is_held && contact.preferred_agent.as_ref() != Some(agent);
+            let range = contact.best..=contact.worst;
+            !is_cooling
+                && !is_kept_for_another
+                && state.get(agent).is_some_and(|(candidate, _)| range.contains(&candidate.proficiency))
         };
         let preferred = contact
             .preferred_agent
@@ -183,7 +191,7 @@ mod tests {
     }
 
     fn waiting(n: u128) -> Waiting {
-        Waiting { id: contact(n), preferred_agent: None, worst: 20 }
+        Waiting { id: contact(n), preferred_agent: None, best: 1, worst: 20, is_held: false }
     }
 
     fn candidate(n: usize, proficiency: i32, idle_s: i64, free: i32) -> Candidate {
@@ -214,7 +222,7 @@ mod tests {
     #[test]
     fn a_preferred_agent_with_a_free_slot_comes_first_and_a_cooling_one_is_passed_over() {
         let candidates = [candidate(1, 1, 900, 1), candidate(2, 9, 10, 1)];
-        let preferring = Waiting { id: contact(1), preferred_agent: Some(slug(2)), worst: 20 };
+        let preferring = Waiting { preferred_agent: Some(slug(2)), ..waiting(1) };
         let pairs = choose(Choice::BestProficiency, std::slice::from_ref(&preferring), &candidates, &HashSet::new());
         assert_eq!((&pairs[0].agent, pairs[0].why), (&slug(2), Why::Preferred));
         let cooling = HashSet::from([(contact(1), slug(2))]);
@@ -252,6 +260,17 @@ mod tests {
         let strict = Waiting { worst: 3, ..waiting(1) };
         let pairs = choose(Choice::BestProficiency, &[strict, waiting(2)], &candidates, &HashSet::new());
         assert_eq!(pairs.iter().map(|p| p.contact).collect::<Vec<_>>(), [contact(2)]);
+    }
+
+    #[test]
+    fn what_is_held_for_an_agent_goes_to_nobody_else() {
+        let held = Waiting { preferred_agent: Some(slug(2)), is_held: true, ..waiting(1) };
+        let other = candidate(1, 1, 900, 1);
+        let choose = |candidates: &[Candidate]| {
+            choose(Choice::BestProficiency, std::slice::from_ref(&held), candidates, &HashSet::new())
+        };
+        assert!(choose(std::slice::from_ref(&other)).is_empty());
+        assert_eq!(choose(&[other, candidate(2, 9, 1, 1)])[0].agent, slug(2));
     }
 
     proptest! {

@@ -70,17 +70,24 @@ pub async fn next(
                         and o.settled_at > $5
                       union all
                       select s.agent from sessions s where s.contact_id = c.id
-                        and s.end_reason in ('transferred', 'unanswered') and s.ended_at > $5)
+                        and s.end_reason in ('transferred', 'unanswered') and s.ended_at > $5),
+                coalesce(c.flow_best, 1), coalesce(c.flow_worst, $6), coalesce(c.flow_hold_until > $4, false)
          from first f join contacts c on c.id = f.id and c.state = 'queued' join rooms r on r.id = c.room_id
          order by f.priority desc, f.queued_at, f.id
          for update of c skip locked",
-        &[tenant, skill, &limit, &now, &since],
+        &[tenant, skill, &limit, &now, &since, &WORST],
     )
     .await?;
     Ok(rows
         .iter()
         .map(|row| Next {
-            waiting: Waiting { id: row.get(0), preferred_agent: row.get(1), worst: WORST },
+            waiting: Waiting {
+                id: row.get(0),
+                preferred_agent: row.get(1),
+                best: row.get(11),
+                worst: row.get(12),
+                is_held: row.get(13),
+            },
             room_id: row.get(2),
             queued_at: row.get(3),
             ends: Ends::of_row(row, 4),

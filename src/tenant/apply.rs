@@ -12,6 +12,7 @@ use super::file::TenantFile;
 use super::reader::Mistake;
 use crate::facts::ids::Slug;
 use crate::failure::Failure;
+use crate::flow::store;
 use crate::hub::{slot, sql};
 
 /// Of the lock that one tenant's set-up is changed under.
@@ -140,7 +141,7 @@ fn wanted(file: &TenantFile) -> Rows {
         let timeout_s = p.session_timeout_s.unwrap_or(if is_chat { CHAT_TIMEOUT_S } else { SMS_TIMEOUT_S });
         let row = json!({
             "channel": text(&p.channel), "number": text(&p.number), "kind": text(&p.kind), "country": text(&p.country),
-            "carrier": slug(&p.carrier), "skill": slug(&p.skill), "session_timeout_s": timeout_s,
+            "carrier": slug(&p.carrier), "skill": slug(&p.skill), "session_timeout_s": timeout_s, "flow": slug(&p.flow),
         });
         add("points_of_contact", slug(&p.id), row);
     }
@@ -187,7 +188,7 @@ async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
          from agents a where a.tenant = $1 and a.ended_at is null
          union all
          select 5, id, jsonb_build_object('channel', channel, 'number', number, 'kind', kind, 'country', country,
-                'carrier', carrier, 'skill', skill, 'session_timeout_s', session_timeout_s)
+                'carrier', carrier, 'skill', skill, 'session_timeout_s', session_timeout_s, 'flow', flow)
          from points_of_contact where tenant = $1 and ended_at is null
          union all
          select 6, id, jsonb_build_object('name', name, 'max_s', max_s) from codes where tenant = $1 and ended_at is null",
@@ -329,13 +330,13 @@ fn upsert_of(section: &str) -> &'static [&'static str] {
              from jsonb_to_recordset($2) as x (id text, skills jsonb), jsonb_each_text(x.skills) k
              on conflict (tenant, agent, skill) do update set proficiency = excluded.proficiency",
         ],
-        _ => &["insert into points_of_contact (tenant, id, channel, number, kind, country, carrier, skill, session_timeout_s)
-             select $1, id, channel, number, kind, country, carrier, skill, session_timeout_s
+        _ => &["insert into points_of_contact (tenant, id, channel, number, kind, country, carrier, skill, session_timeout_s, flow)
+             select $1, id, channel, number, kind, country, carrier, skill, session_timeout_s, flow
              from jsonb_to_recordset($2) as x (id text, channel text, number text, kind text, country text, carrier text,
-               skill text, session_timeout_s integer)
+               skill text, session_timeout_s integer, flow text)
              on conflict (tenant, id) do update set channel = excluded.channel, number = excluded.number,
                kind = excluded.kind, country = excluded.country, carrier = excluded.carrier, skill = excluded.skill,
-               session_timeout_s = excluded.session_timeout_s, ended_at = null"],
+               session_timeout_s = excluded.session_timeout_s, flow = excluded.flow, ended_at = null"],
     }
 }
 
@@ -352,6 +353,7 @@ async fn taken(tx: &Transaction<'_>, tenant: &Slug, file: &TenantFile, prunes: b
             instead: "choose another id".into(),
         });
     }
+    mistakes.extend(store::unpublished(tx, tenant, file.points.iter().filter_map(|p| p.flow.as_ref())).await?);
     for point in &file.points {
         let Some(number) = &point.number else { continue };
         let is_short = point.kind.as_ref().is_some_and(|kind| kind.value == "short");

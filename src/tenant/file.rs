@@ -132,6 +132,8 @@ pub struct Point {
     pub skill: Option<At<Slug>>,
     /// Seconds from the last text to the deadline.
     pub session_timeout_s: Option<i32>,
+    /// Id of the flow that its contacts begin in.
+    pub flow: Option<At<Slug>>,
 }
 
 /// `[[carriers]]`.
@@ -320,7 +322,7 @@ impl Reader<'_> {
 
     fn point(&mut self, part: Part<'_>) -> Point {
         let sms = ["number", "kind", "country", "carrier"];
-        self.known(part, &[&["id", "channel", "skill", "session_timeout_s"][..], &sms[..]].concat());
+        self.known(part, &[&["id", "channel", "skill", "session_timeout_s", "flow"][..], &sms[..]].concat());
         Point {
             line: part.line,
             written: part.table.keys().map(|key| key.get_ref().to_string()).collect(),
@@ -332,6 +334,7 @@ impl Reader<'_> {
             carrier: part.table.get("carrier").and_then(|_| self.slug(part, "carrier")),
             skill: self.slug(part, "skill"),
             session_timeout_s: self.number(part, "session_timeout_s", 1..=MONTH_S),
+            flow: part.table.get("flow").and_then(|_| self.slug(part, "flow")),
         }
     }
 

@@ -37,12 +37,14 @@ pub struct PointOfContact {
     pub sms_messaging: bool,
     /// The automatic texts of STOP, START and HELP.
     pub texts: [String; 3],
+    /// The flow that its contacts begin in.
+    pub flow: Option<Slug>,
 }
 
 const COLUMNS: &str =
     "p.tenant, p.id, p.channel, coalesce(p.number, ''), case when p.kind = 'short' then p.country else '' end,
     p.carrier, p.skill, k.priority, p.session_timeout_s, p.ended_at is null and k.ended_at is null, t.sms_messaging,
-    t.stop_text, t.start_text, t.help_text";
+    t.stop_text, t.start_text, t.help_text, p.flow";
 
 const JOINS: &str = "join tenants t on t.id = p.tenant join skills k on k.tenant = p.tenant and k.id = p.skill";
 
@@ -61,6 +63,7 @@ fn from_row(row: &Row) -> PointOfContact {
         is_ambiguous: false,
         sms_messaging: row.get(10),
         texts: [row.get(11), row.get(12), row.get(13)],
+        flow: row.get(14),
     }
 }
 
@@ -81,7 +84,7 @@ pub async fn of_numbers(
     );
     let rows = sql::rows(tx, &sql, &[&digits, &countries]).await?;
     let mut found = in_order(&rows, numbers.len());
-    for row in rows.iter().filter(|row| row.get(15)) {
+    for row in rows.iter().filter(|row| row.get(16)) {
         if let Some(Some(point)) = nth(row).and_then(|nth| found.get_mut(nth)) {
             point.is_ambiguous = true;
         }
@@ -96,7 +99,7 @@ pub async fn of_slugs(tx: &Transaction<'_>, slugs: &[(&Slug, &Slug)]) -> Result<
 }
 
 fn nth(row: &Row) -> Option<usize> {
-    usize::try_from(row.get::<_, i64>(14) - 1).ok()
+    usize::try_from(row.get::<_, i64>(15) - 1).ok()
 }
 
 fn in_order(rows: &[Row], count: usize) -> Vec<Option<PointOfContact>> {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "tests")]
 
 mod faults;
+mod flows;
 mod hub;
 mod inbound;
 mod records;

@@ -8,6 +8,7 @@ pub mod dead;
 pub mod demo;
 pub mod dev;
 pub mod end;
+pub mod flow;
 pub mod health;
 pub mod partitions;
 pub mod replay;

@@ -9,7 +9,7 @@ use super::*;
 use crate::rehearsal::{active, chat, column, contact, customer, den_with, ended, lines, offered, queued, text};
 use crate::support::den::{ENDED, MAIN, OFF, RUSH, den};
 use crate::support::fixtures::at;
-use crate::support::trial::{Apart, Ran, attempt, handle, names, said, the, told, trial};
+use crate::support::trial::{Apart, Ran, attempt, handle, names, redelivered, said, the, told, trial};
 
 const APART: &[Apart] = &[
     ("contacts", "queued_at", "neighbours of a batch queue a microsecond apart"),
@@ -352,4 +352,32 @@ async fn a_keyword_wakes_nobody() {
     let batch = [text(11, &customer(1), MAIN, "STOP", at(20)), text(12, &customer(2), MAIN, "HELP", at(20))];
     let ran = run(20, parked, &batch).await;
     assert_eq!(column(&ran.database.pool, "select state from contacts").await, ["parked", "parked"]);
+}
+
+#[tokio::test]
+async fn where_the_number_has_a_flow_texts_are_said_to_it_and_to_nobody_else() {
+    let set_up = async |pool: &Pool| {
+        den(pool).await;
+        let flow = "insert into flows values ('bears', 'x', 1);
+                    update points_of_contact set flow = 'x' where id = 'main'";
+        pool.get().await.unwrap().batch_execute(flow).await.unwrap();
+    };
+    let batch = [
+        text(1, &customer(1), MAIN, "hello", at(10)),
+        text(2, &customer(1), MAIN, "hello?", at(10)),
+        text(3, &customer(2), RUSH, "hello", at(10)),
+    ];
+    let ran = run(10, set_up, &batch).await;
+    assert_eq!(names(&ran.outcomes[0]), ["room.opened", "entry.appended", "flow.texted"]);
+    assert_eq!(names(&ran.outcomes[1]), ["entry.appended", "flow.texted"]);
+    assert_eq!(the(&ran.outcomes[1], "flow.texted")["seq"], 2);
+    assert_eq!(names(&ran.outcomes[2]), ["room.opened", "entry.appended", "contact.queued"]);
+    let pool = &ran.database.pool;
+    assert_eq!(column(pool, "select state from contacts order by state").await, ["prequeue", "queued"]);
+    // an agent has it meanwhile: a repeat says what was said then, all the same
+    let client = pool.get().await.unwrap();
+    let state = "update contacts set state = 'active', agent = 'papa' where state = 'prequeue'";
+    client.batch_execute(state).await.unwrap();
+    let again = handle(&ReceiveSms, pool, at(20), &redelivered(&batch)).await;
+    assert_eq!(again.iter().map(names).collect::<Vec<_>>(), ran.outcomes.iter().map(names).collect::<Vec<_>>());
 }

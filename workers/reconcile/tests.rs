@@ -2,6 +2,7 @@
 
 use deadpool_postgres::Pool;
 use serde_json::{Value, json};
+use texthub::flow::store;
 use texthub::runtime::single::Each;
 
 use super::*;
@@ -142,4 +143,35 @@ async fn a_text_that_waits_to_be_sent_is_requested_anew_once_a_minute() {
     assert_eq!(facts(&round(&sweep, pool, 82).await), [""; 0]);
     assert_eq!(facts(&round(&sweep, pool, 142).await), ["sms.requested"]);
     moved(pool, at(143), "papa", "unavailable").await;
+}
+
+#[tokio::test]
+async fn flows_that_nothing_leads_on_are_led_on() {
+    let database = staged(&[]).await;
+    let pool = &database.pool;
+    let document = json!({"name": "x", "start": "ask", "nodes": {
+        "ask": {"type": "ask", "text": "?", "timeout_s": 60, "otherwise": "end", "timed_out": "end"}, "end": {"type": "end"}}});
+    let mut client = pool.get().await.unwrap();
+    let tx = client.transaction().await.unwrap();
+    let slug = |text| Slug::new(text).unwrap();
+    store::publish(&tx, at(0), &slug("bears"), &slug("x"), &document, None).await.unwrap();
+    tx.batch_execute("update points_of_contact set flow = 'x' where id = 'main'").await.unwrap();
+    tx.commit().await.unwrap();
+    queued(pool, at(10), 1, MAIN).await;
+    let sweep = Sweep::default();
+    assert_eq!(facts(&round(&sweep, pool, 20).await), [""; 0]);
+    let never_began = round(&sweep, pool, 30).await;
+    assert_eq!(facts(&never_began), ["flow.texted"]);
+    assert_eq!(facts(&round(&sweep, pool, 31).await), [""; 0], "asked for already");
+    let flows = Each(crate::run_flow::RunFlow::default());
+    let begun = handle(&flows, pool, at(32), &[heard(&never_began[0])]).await;
+    assert_eq!(crate::support::trial::names(&begun[0]), ["entry.appended", "sms.requested", "flow.due"]);
+    let texts = "update sms set state = 'delivered'";
+    pool.get().await.unwrap().batch_execute(texts).await.unwrap();
+    assert_eq!(facts(&round(&sweep, pool, 100).await), [""; 0], "its timer may still come");
+    let late = round(&sweep, pool, 110).await;
+    assert_eq!(facts(&late), ["flow.due"]);
+    assert_eq!((&body(&late[0])["generation"], &body(&late[0])["contact_id"]), (&json!(1), &json!(contact(1))));
+    let ended = handle(&flows, pool, at(111), &[heard(&late[0])]).await;
+    assert!(crate::support::trial::names(&ended[0]).contains(&"contact.closed".to_owned()));
 }

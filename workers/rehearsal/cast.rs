@@ -17,6 +17,7 @@ use crate::post_reply::PostReply;
 use crate::receive_sms::ReceiveSms;
 use crate::record_receipt::RecordReceipt;
 use crate::route_contact::RouteContact;
+use crate::run_flow::RunFlow;
 use crate::send_sms::SendSms;
 use crate::settle_offer::SettleOffer;
 use crate::support::trial::{attempt, decoded};
@@ -36,10 +37,11 @@ pub enum Who {
     WrapUp,
     TrackAgent,
     MoveContact,
+    RunFlow,
 }
 
 impl Who {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::ReceiveSms,
         Self::RouteContact,
         Self::SettleOffer,
@@ -50,6 +52,7 @@ impl Who {
         Self::WrapUp,
         Self::TrackAgent,
         Self::MoveContact,
+        Self::RunFlow,
     ];
 
     fn facts(self) -> &'static [&'static str] {
@@ -67,6 +70,7 @@ impl Who {
             Self::WrapUp => of(&Each(WrapUp)),
             Self::TrackAgent => of(&Each(TrackAgent)),
             Self::MoveContact => of(&Each(MoveContact)),
+            Self::RunFlow => of(&Each(RunFlow::default())),
         }
     }
 
@@ -77,15 +81,7 @@ impl Who {
 
     /// Whether it remembers what it said for an id: then every repeat says the same.
     pub fn remembers(self) -> bool {
-        matches!(
-            self,
-            Self::ReceiveSms
-                | Self::SettleOffer
-                | Self::PostReply
-                | Self::WrapUp
-                | Self::TrackAgent
-                | Self::MoveContact
-        )
+        !matches!(self, Self::RouteContact | Self::SendSms | Self::RecordReceipt | Self::ExpireSession)
     }
 }
 
@@ -121,7 +117,7 @@ pub fn carriers_mood(chance: &mut fastrand::Rng, id: FactId) -> Sent {
 
 /// Handles messages of one worker as its runner does.
 pub async fn play(
-    sender: &SendSms,
+    (sender, flows): (&SendSms, &Each<RunFlow>),
     pool: &Pool,
     now: Timestamp,
     who: Who,
@@ -138,6 +134,7 @@ pub async fn play(
         Who::WrapUp => by(&Each(WrapUp), pool, now, some).await,
         Who::TrackAgent => by(&Each(TrackAgent), pool, now, some).await,
         Who::MoveContact => by(&Each(MoveContact), pool, now, some).await,
+        Who::RunFlow => by(flows, pool, now, some).await,
     }
 }
 

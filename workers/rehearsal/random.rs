@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use deadpool_postgres::Pool;
 use serde_json::{Value, json};
+use texthub::facts::ids::Slug;
+use texthub::flow::store;
 use texthub::runtime::clock::Stopwatch;
 use texthub::runtime::db;
 
@@ -81,6 +83,7 @@ async fn stage() -> Database {
     // its connections are made before the setting
     database.pool = db::pool(&database.url, "texthub test", 4).unwrap();
     den(&database.pool).await;
+    flow(&database.pool).await;
     recount::install(&database.pool).await;
     let answers = "update skills set response_s = 60, response_reminder_s = 20 where id = 'urgent';
         update skills set dispositions = '{solved,other}', disposition_required = true, default_disposition = 'other'
@@ -90,9 +93,31 @@ async fn stage() -> Database {
     database
 }
 
+/// A flow that asks, waits, queues, and moves within the queue.
+async fn flow(pool: &Pool) {
+    let document = json!({"name": "Menu", "start": "ask", "nodes": {
+        "ask": {"type": "ask", "text": "more?", "timeout_s": 20, "retries": 1,
+                "branches": [{"keywords": ["more"], "next": "agent"}], "otherwise": "pause", "timed_out": "bye"},
+        "pause": {"type": "wait", "seconds": 5, "next": "agent"},
+        "agent": {"type": "request_agent", "skill": "sms", "prefer": "last_agent", "hold_s": 5, "nobody_logged_in": "bye",
+                  "waited": [{"seconds": 10, "next": "sorry"}, {"seconds": 30, "next": "urgent"}]},
+        "sorry": {"type": "send", "text": "sorry", "next": "agent"},
+        "urgent": {"type": "request_agent", "skill": "urgent", "priority": 9, "waited": [{"seconds": 300, "next": "bye"}]},
+        "bye": {"type": "send", "text": "bye", "next": "end"}, "end": {"type": "end"}}});
+    let mut client = pool.get().await.unwrap();
+    let tx = client.transaction().await.unwrap();
+    let (bears, menu) = (Slug::new("bears").unwrap(), Slug::new("menu").unwrap());
+    store::publish(&tx, at(0), &bears, &menu, &document, None).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
 async fn sequence(pool: &Pool, seed: u64) -> BTreeMap<String, u32> {
     forget(pool).await;
     let mut world = World::new(pool.clone(), at(0), seed);
+    if world.happens(50) {
+        let begins = "update points_of_contact set flow = 'menu' where id = 'main'";
+        pool.get().await.unwrap().batch_execute(begins).await.unwrap();
+    }
     for agent in AGENTS {
         if world.happens(80) {
             world.publish(
@@ -116,7 +141,8 @@ async fn sequence(pool: &Pool, seed: u64) -> BTreeMap<String, u32> {
 
 /// The world is empty again.
 async fn forget(pool: &Pool) {
-    let forget = "delete from ready_agents; delete from receipts; delete from sms_parts; delete from sms;
+    let forget = "delete from flow_runs; delete from flow_brakes; update points_of_contact set flow = null;
+         delete from ready_agents; delete from receipts; delete from sms_parts; delete from sms;
          delete from sessions; delete from offers; delete from entries; delete from contacts; delete from rooms;
          delete from heard; delete from inbound_ids; delete from refusals; delete from consent_entries;
          delete from opt_outs; update skills set asked_id = null, asked_at = null;

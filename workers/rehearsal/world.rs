@@ -12,11 +12,13 @@ use texthub::facts::envelope::{Publication, digest};
 use texthub::facts::ids::FactId;
 use texthub::failure::Failure;
 use texthub::records::audit;
+use texthub::runtime::single::Each;
 use texthub::runtime::worker::{Context, Outcome, Pass};
 use uuid::Uuid;
 
 use super::cast::{Flying, Who, carriers_mood, play};
 use crate::reconcile::{Match, Sweep};
+use crate::run_flow::RunFlow;
 use crate::send_sms::SendSms;
 use crate::support::trial::{body, breaches_of, names, said};
 
@@ -33,6 +35,7 @@ pub struct World {
     pub chance: fastrand::Rng,
     seed: u64,
     sender: SendSms,
+    flows: Each<RunFlow>,
     sweep: Sweep,
     flying: Vec<Flying>,
     published: Vec<String>,
@@ -60,6 +63,7 @@ impl World {
             chance: fastrand::Rng::with_seed(seed),
             seed,
             sender: SendSms::new("http://127.0.0.1:9"),
+            flows: Each(RunFlow::default()),
             sweep: Sweep::default(),
             flying: Vec::new(),
             published: Vec::new(),
@@ -123,8 +127,8 @@ impl World {
                 taken.push(some);
             }
         }
-        let (pool, now, sender) = (&self.pool, self.now, &self.sender);
-        let came = join_all(taken.iter().map(|some| play(sender, pool, now, some[0].who, some))).await;
+        let (pool, now, those) = (&self.pool, self.now, (&self.sender, &self.flows));
+        let came = join_all(taken.iter().map(|some| play(those, pool, now, some[0].who, some))).await;
         for (some, came) in taken.into_iter().zip(came) {
             self.settle(some, came).await;
         }
@@ -162,7 +166,7 @@ impl World {
                 break;
             }
             *self.tally.entry("a batch was tried again".to_owned()).or_default() += 1;
-            came = play(&self.sender, &self.pool, self.now, some[0].who, &some).await;
+            came = play((&self.sender, &self.flows), &self.pool, self.now, some[0].who, &some).await;
         }
         let who = some[0].who;
         let outcomes = came.unwrap_or_else(|failure| panic!("{who:?} failed: {failure}"));
@@ -259,7 +263,7 @@ impl World {
             if some.is_empty() {
                 return;
             }
-            let came = play(&self.sender, &self.pool, self.now, some[0].who, &some).await;
+            let came = play((&self.sender, &self.flows), &self.pool, self.now, some[0].who, &some).await;
             self.settle(some, came).await;
         }
     }

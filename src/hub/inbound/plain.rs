@@ -9,6 +9,7 @@ use super::{Arrival, Conversation, Fate, Kind, Recorded, disabled};
 use crate::facts::envelope::Publication;
 use crate::facts::ids::{ContactId, FactId, RoomId};
 use crate::failure::Failure;
+use crate::flow::said;
 use crate::hub::contact::{self, Contact};
 use crate::hub::entry::{self, Entry};
 use crate::hub::room::{self, Ends, Room};
@@ -57,7 +58,7 @@ fn new_contact(now: Timestamp, nth: usize, arrival: &Arrival, conversation: &Con
         room_id: conversation.room.as_ref()?.id,
         channel: arrival.ends.channel.clone(),
         skill: arrival.point.skill.clone(),
-        state: "queued".into(),
+        state: if arrival.point.flow.is_some() { "prequeue" } else { "queued" }.into(),
         priority: arrival.point.priority,
         queued_at: now.checked_add(place).unwrap_or(now),
         agent: None,
@@ -126,10 +127,13 @@ fn say(
         conversation.room.as_ref().filter(|r| r.caused_by == arrival.id).map(|r| room::say_opened(r, "inbound")),
     );
     said.push(entry::say(entry, &arrival.ends));
-    said.extend(queued.iter().filter(|c| c.caused_by == arrival.id).map(|c| contact::say_queued(now, c)));
+    let is_new = |c: &&Contact| c.caused_by == arrival.id && c.state == "queued";
+    said.extend(queued.iter().filter(is_new).map(|c| contact::say_queued(now, c)));
+    let in_flow = conversation.contact.as_ref().filter(|c| c.state == "prequeue");
+    said.extend(in_flow.map(|c| said::say_texted(now, arrival.id, c, entry.seq)));
     said.extend(timer.cloned());
     let said: Vec<Publication> = said.into_iter().map(|p| p.traced(arrival.traceparent.as_deref())).collect();
-    Recorded { said, is_kept: beside.is_some() || timer.is_some() }
+    Recorded { said, is_kept: beside.is_some() || timer.is_some() || in_flow.is_some() }
 }
 
 /// What plain texts said when they were recorded, from their rows: for repeats.

@@ -151,7 +151,13 @@ pub const INVARIANTS: &[Invariant] = &[
                 offset 0) a
               join agent_skills s on s.tenant = a.tenant and s.agent = a.id
               join contacts c on c.tenant = s.tenant and c.skill = s.skill and c.state = 'queued'
-              where not exists (select 1 from offers o where o.contact_id = c.id and o.agent = a.id
+              join skills k on k.tenant = c.tenant and k.id = c.skill
+              where s.proficiency between coalesce(c.flow_best, 1) and coalesce(c.flow_worst, 20)
+                and (k.widening is null or exists (
+                  select 1 from jsonb_to_recordset(k.widening) as w (after_s integer, worst integer)
+                  where s.proficiency <= w.worst and c.queued_at + make_interval(secs => w.after_s + 10) < {now}))
+                and (c.preferred_agent = a.id or coalesce(c.flow_hold_until + interval '10 s' < {now}, true))
+                and not exists (select 1 from offers o where o.contact_id = c.id and o.agent = a.id
                                 and o.state in ('refused', 'lapsed') and o.settled_at > {now} - interval '40 s')
                 and not exists (select 1 from sessions w where w.contact_id = c.id and w.agent = a.id
                                 and w.end_reason in ('transferred', 'unanswered') and w.ended_at > {now} - interval '40 s')
@@ -254,6 +260,10 @@ pub const INVARIANTS: &[Invariant] = &[
               select format('contact %s is parked with nobody', c.id) from contacts c join rooms r on r.id = c.room_id
               where c.state = 'parked' and r.agent is null
               union all
+              select format('contact %s is in a flow since %s, and nothing leads it on', c.id, c.opened_at)
+              from contacts c left join flow_runs f on f.contact_id = c.id and f.ended_at is null
+              where c.state = 'prequeue' and coalesce(f.due_at, c.opened_at) < {now} - {grace}
+              union all
               select format('contact %s waits since %s, longer than its skill allows', c.id, c.waiting_since)
               from contacts c join skills k on k.tenant = c.tenant and k.id = c.skill
               where c.state = 'queued' and c.waiting_since < {now} - make_interval(secs => k.max_wait_s) - {grace}
@@ -351,6 +361,9 @@ pub const INVARIANTS: &[Invariant] = &[
               from sms s join rooms r on r.id = s.room_id
               where (s.tenant, s.our_number, s.our_country, s.customer_number)
                 is distinct from (r.tenant, r.our_number, r.our_country, r.customer_number)
+              union all
+              select format('the flow of contact %s is of another tenant or room', c.id)
+              from flow_runs f join contacts c on c.id = f.contact_id where f.tenant <> c.tenant or f.room_id <> c.room_id
               union all
               select format('room %s is on a number of another tenant', r.id)
               from rooms r join points_of_contact p on p.number = r.our_number and p.ended_at is null

@@ -1,0 +1,73 @@
+//! Calls to programs as rows: asked < calling < answered | failed. Claimed before they are made, so that none is made
+//! twice; one that was claimed and came again has failed, since nobody knows what became of it.
+
+use std::collections::HashMap;
+
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::step::Call;
+use crate::facts::ids::{CallId, Slug};
+use crate::failure::Failure;
+use crate::hub::sql;
+
+/// A call as its row.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Whose.
+    pub tenant: Slug,
+    /// asked, calling, answered, failed.
+    pub state: String,
+    /// What is asked; none where the row cannot be read.
+    pub request: Option<Call>,
+}
+
+/// What a call came to: JSON, or a word why not.
+pub type Settled = (CallId, Result<Value, String>);
+
+/// Locks calls, in the order of their ids.
+pub async fn lock(tx: &Transaction<'_>, ids: &[CallId]) -> Result<HashMap<CallId, Row>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select id, tenant, state, request from flow_calls where id = any($1) order by id for update",
+        &[&ids],
+    )
+    .await?;
+    let row = |row: &tokio_postgres::Row| Row {
+        tenant: row.get(1),
+        state: row.get(2),
+        request: serde_json::from_value(row.get(3)).ok(),
+    };
+    Ok(rows.iter().map(|found| (found.get(0), row(found))).collect())
+}
+
+/// Claims asked calls.
+pub async fn claim(tx: &Transaction<'_>, ids: &[CallId]) -> Result<(), Failure> {
+    if !ids.is_empty() {
+        sql::touch(tx, "update flow_calls set state = 'calling' where id = any($1) and state = 'asked'", &[&ids])
+            .await?;
+    }
+    Ok(())
+}
+
+/// Settles claimed calls; one that is settled already stays as it is.
+pub async fn settle(tx: &Transaction<'_>, now: Timestamp, settled: &[Settled]) -> Result<(), Failure> {
+    if settled.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<CallId> = settled.iter().map(|(id, _)| *id).collect();
+    let answers: Vec<Option<Value>> = settled.iter().map(|(_, answer)| answer.as_ref().ok().cloned()).collect();
+    let reasons: Vec<Option<&str>> =
+        settled.iter().map(|(_, answer)| answer.as_ref().err().map(String::as_str)).collect();
+    sql::touch(
+        tx,
+        "update flow_calls c set state = case when s.reason is null then 'answered' else 'failed' end, settled_at = $4,
+           answer = s.answer, reason = s.reason
+         from unnest($1::uuid[], $2::jsonb[], $3::text[]) as s (id, answer, reason)
+         where c.id = s.id and c.state = 'calling'",
+        &[&ids, &answers, &reasons, &now],
+    )
+    .await?;
+    Ok(())
+}
