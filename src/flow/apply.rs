@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::hub::contact::{self, Contact, Ending};
 use crate::hub::entry::{self, Entry};
 use crate::hub::outbound::{self, Outbound};
-use crate::hub::room::{self, Room};
+use crate::hub::room::Room;
 use crate::hub::{consent, sql};
 use crate::tenant::point_of_contact::PointOfContact;
 
@@ -85,7 +85,6 @@ impl Scene<'_, '_> {
         };
         self.room.next_seq += 1;
         entry::append(self.tx, &[&line]).await?;
-        room::advance(self.tx, &[(self.room.id, self.room.next_seq)]).await?;
         let mut said = vec![entry::say(&line, &ends)];
         if let (Some(id), Some(carrier)) = (sms_id, carrier) {
             let (room_id, entry_id, seq) = (line.room_id, line.id, line.seq);

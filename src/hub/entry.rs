@@ -54,7 +54,7 @@ pub struct Entry {
     pub ordinal: i16,
 }
 
-/// Writes entries of locked rooms, in one statement.
+/// Writes entries of locked rooms and moves the rooms' numbers behind them, in one statement.
 pub async fn append(tx: &Transaction<'_>, entries: &[&Entry]) -> Result<(), Failure> {
     if entries.is_empty() {
         return Ok(());
@@ -79,11 +79,16 @@ pub async fn append(tx: &Transaction<'_>, entries: &[&Entry]) -> Result<(), Fail
     let ordinals: Vec<i16> = entries.iter().map(|e| e.ordinal).collect();
     sql::touch(
         tx,
-        "insert into entries (room_id, seq, id, contact_id, direction, author, agent, kind, text, flags, media, parts,
-                              at, written_at, sms_id, deadline_at, caused_by, ordinal)
-         select * from unnest($1::uuid[], $2::int[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[],
-           $8::text[], $9::text[], $10::jsonb[], $11::jsonb[], $12::int[], $13::timestamptz[], $14::timestamptz[],
-           $15::uuid[], $16::timestamptz[], $17::uuid[], $18::smallint[])",
+        "with lines as (
+           insert into entries (room_id, seq, id, contact_id, direction, author, agent, kind, text, flags, media, parts,
+                                at, written_at, sms_id, deadline_at, caused_by, ordinal)
+           select * from unnest($1::uuid[], $2::int[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[],
+             $8::text[], $9::text[], $10::jsonb[], $11::jsonb[], $12::int[], $13::timestamptz[], $14::timestamptz[],
+             $15::uuid[], $16::timestamptz[], $17::uuid[], $18::smallint[])
+           returning room_id, seq)
+         update rooms r set next_seq = n.seq + 1
+         from (select room_id, max(seq) as seq from lines group by room_id) n
+         where r.id = n.room_id and r.next_seq <= n.seq",
         &[
             &rooms,
             &seqs,

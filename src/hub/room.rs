@@ -166,22 +166,6 @@ pub async fn open(tx: &Transaction<'_>, rooms: &[&Room], traceparents: &[Option<
     if made == rooms.len() as u64 { Ok(()) } else { Err(Failure::Retry("a room was opened meanwhile".into())) }
 }
 
-/// Moves the next entry's number of locked rooms.
-pub async fn advance(tx: &Transaction<'_>, next: &[(RoomId, i32)]) -> Result<(), Failure> {
-    if next.is_empty() {
-        return Ok(());
-    }
-    let (ids, seqs): (Vec<RoomId>, Vec<i32>) = next.iter().copied().unzip();
-    sql::touch(
-        tx,
-        "update rooms r set next_seq = n.next_seq
-         from unnest($1::uuid[], $2::int[]) as n (id, next_seq) where r.id = n.id",
-        &[&ids, &seqs],
-    )
-    .await?;
-    Ok(())
-}
-
 /// Gives locked rooms to agents.
 pub async fn assign(tx: &Transaction<'_>, given: &[(RoomId, &Slug)]) -> Result<(), Failure> {
     let (ids, agents): (Vec<RoomId>, Vec<&Slug>) = given.iter().copied().unzip();

@@ -3,6 +3,7 @@
 
 use deadpool_postgres::Transaction;
 use jiff::{SignedDuration, Timestamp};
+use tokio_postgres::Row;
 
 use super::sql;
 use crate::facts::due::SessionDue;
@@ -40,32 +41,33 @@ pub fn after(now: Timestamp, seconds: i32) -> Timestamp {
     now.checked_add(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(Timestamp::MAX)
 }
 
+pub(super) const COLUMNS: &str =
+    "s.id, s.tenant, s.room_id, s.contact_id, s.agent, s.timeout_s, s.deadline_at, s.timer_gen, s.timer_due_at";
+
+/// From the columns that begin at `at`.
+pub(super) fn from_row(row: &Row, at: usize) -> Session {
+    Session {
+        id: row.get(at),
+        tenant: row.get(at + 1),
+        room_id: row.get(at + 2),
+        contact_id: row.get(at + 3),
+        agent: row.get(at + 4),
+        timeout_s: row.get(at + 5),
+        deadline_at: row.get(at + 6),
+        timer_gen: row.get(at + 7),
+        timer_due_at: row.get(at + 8),
+    }
+}
+
 /// Locks the live sessions of locked rooms.
 pub async fn lock_of_rooms(tx: &Transaction<'_>, rooms: &[RoomId]) -> Result<Vec<Session>, Failure> {
     if rooms.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = sql::rows(
-        tx,
-        "select id, tenant, room_id, contact_id, agent, timeout_s, deadline_at, timer_gen, timer_due_at
-         from sessions where room_id = any($1) and ended_at is null order by id for update",
-        &[&rooms],
-    )
-    .await?;
-    Ok(rows
-        .iter()
-        .map(|row| Session {
-            id: row.get(0),
-            tenant: row.get(1),
-            room_id: row.get(2),
-            contact_id: row.get(3),
-            agent: row.get(4),
-            timeout_s: row.get(5),
-            deadline_at: row.get(6),
-            timer_gen: row.get(7),
-            timer_due_at: row.get(8),
-        })
-        .collect())
+    let sql = format!(
+        "select {COLUMNS} from sessions s where s.room_id = any($1) and s.ended_at is null order by s.id for update"
+    );
+    Ok(sql::rows(tx, &sql, &[&rooms]).await?.iter().map(|row| from_row(row, 0)).collect())
 }
 
 /// Starts the session of a locked room with generation 1; says it and arms its timer.

@@ -2,6 +2,7 @@
 //! this one; what must be near it without a query (a timer that came early) uses `near`.
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,6 +10,12 @@ use uuid::Uuid;
 
 /// Microseconds by which the database's clock was last seen ahead of ours.
 static AHEAD_US: AtomicI64 = AtomicI64::new(0);
+
+/// The database's clock as it was last read, and when that was by this machine's steady clock.
+static READ: Mutex<Option<(Timestamp, Instant)>> = Mutex::new(None);
+
+/// How long a reading is carried on.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// This machine's wall clock, for what stands outside the hub: simulated phones and carriers, logs.
 #[must_use]
@@ -21,6 +28,16 @@ pub fn wall() -> Timestamp {
 pub fn note_database(now: Timestamp) {
     let ahead = now.duration_since(wall()).as_micros();
     AHEAD_US.store(i64::try_from(ahead).unwrap_or(0), Ordering::Relaxed);
+    *READ.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, Instant::now()));
+}
+
+/// The database's clock, where it was read less than a second ago: read then, carried on by the machine's steady clock.
+/// It is behind by no more than the answer took, never ahead.
+#[must_use]
+pub fn carried_on() -> Option<Timestamp> {
+    let (read, at) = (*READ.lock().unwrap_or_else(PoisonError::into_inner))?;
+    let since = at.elapsed();
+    (since < FRESH).then(|| read.checked_add(since).ok()).flatten()
 }
 
 /// The database's clock as well as it is known without asking.

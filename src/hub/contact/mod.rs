@@ -13,9 +13,10 @@ pub use requeue::{Handed, Requeue, requeue, say_moved};
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
+use super::session::{self, Session};
 use super::sql;
 use crate::facts::envelope::{Fact, Publication};
-use crate::facts::ids::{ContactId, FactId, RoomId, Slug};
+use crate::facts::ids::{ContactId, FactId, RoomId, SessionId, Slug};
 use crate::facts::said::ContactQueued;
 use crate::failure::Failure;
 
@@ -63,6 +64,27 @@ fn from_row(row: &tokio_postgres::Row) -> Contact {
         preferred_agent: row.get(9),
         caused_by: row.get(10),
     }
+}
+
+/// Locks the living contacts of locked rooms, and reads their live sessions, which nobody moves without the room's lock.
+pub async fn lock_with_sessions(
+    tx: &Transaction<'_>,
+    rooms: &[RoomId],
+) -> Result<Vec<(Contact, Option<Session>)>, Failure> {
+    if rooms.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "select {COLUMNS}, {} from contacts c left join sessions s on s.room_id = c.room_id and s.ended_at is null
+         where c.room_id = any($1) and c.state in ('prequeue', 'queued', 'offered', 'active', 'parked')
+         order by c.id for update of c",
+        session::COLUMNS
+    );
+    let rows = sql::rows(tx, &sql, &[&rooms]).await?;
+    Ok(rows
+        .iter()
+        .map(|row| (from_row(row), row.get::<_, Option<SessionId>>(11).map(|_| session::from_row(row, 11))))
+        .collect())
 }
 
 /// Locks the living contacts of locked rooms.

@@ -40,8 +40,6 @@ pub(super) async fn record(
     let Some(room) = conversation.room.clone() else { return Ok(Err(disabled())) };
     if conversation.is_new {
         room::open(tx, &[&room], &[arrival.traceparent.as_deref()]).await?;
-    } else {
-        room::advance(tx, &[(room.id, room.next_seq)]).await?;
     }
     let entries: Vec<&Entry> = std::iter::once(&entry).chain(reply.as_ref().map(|r| &r.0)).collect();
     entry::append(tx, &entries).await?;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{Arrival, Conversation, Fate, Recorded};
 use crate::failure::Failure;
 use crate::hub::contact::{self, Ending};
-use crate::hub::{entry, room};
+use crate::hub::entry;
 
 pub(super) async fn record(
     tx: &Transaction<'_>,
@@ -20,9 +20,6 @@ pub(super) async fn record(
         && let Some(mut last) = conversation.entry(now, arrival)
     {
         last.deadline_at = None;
-        if let Some(room) = &conversation.room {
-            room::advance(tx, &[(room.id, room.next_seq)]).await?;
-        }
         entry::append(tx, &[&last]).await?;
         said.push(entry::say(&last, &arrival.ends));
     }

@@ -179,18 +179,14 @@ async fn load(
     }
     let ids: Vec<RoomId> = conversations.values().filter_map(|c| c.room.as_ref()).map(|r| r.id).collect();
     let opening: Vec<Ends> = conversations.iter().filter(|(_, c)| c.room.is_none()).map(|(e, _)| e.clone()).collect();
-    let (sessions, contacts, wrapping) = tokio::try_join!(
-        biased;
-        session::lock_of_rooms(tx, &ids),
-        contact::lock_of_rooms(tx, &ids),
-        wrapping_of(tx, &opening),
-    )?;
-    let mut sessions: HashMap<RoomId, Session> = sessions.into_iter().map(|s| (s.room_id, s)).collect();
-    let mut contacts: HashMap<RoomId, Contact> = contacts.into_iter().map(|c| (c.room_id, c)).collect();
+    let (living, wrapping) =
+        tokio::try_join!(biased; contact::lock_with_sessions(tx, &ids), wrapping_of(tx, &opening))?;
+    let mut living: HashMap<RoomId, (Contact, Option<Session>)> =
+        living.into_iter().map(|(contact, session)| (contact.room_id, (contact, session))).collect();
     for conversation in conversations.values_mut() {
-        let Some(room) = &conversation.room else { continue };
-        conversation.session = sessions.remove(&room.id);
-        conversation.contact = contacts.remove(&room.id);
+        let found = conversation.room.as_ref().and_then(|room| living.remove(&room.id));
+        (conversation.contact, conversation.session) =
+            found.map_or((None, None), |(contact, session)| (Some(contact), session));
     }
     note_wrapping(&mut conversations, wrapping);
     Ok(conversations)

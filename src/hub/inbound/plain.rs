@@ -76,15 +76,12 @@ async fn write(
 ) -> Result<Vec<(FactId, Publication)>, Failure> {
     let mut opened: Vec<&Room> = Vec::new();
     let mut traces: Vec<Option<&str>> = Vec::new();
-    let mut moved: HashMap<RoomId, i32> = HashMap::new();
     let mut deadlines: HashMap<RoomId, Timestamp> = HashMap::new();
     let mut answers: Vec<(ContactId, FactId)> = Vec::new();
     for (arrival, entry) in entries {
         let Some(conversation) = conversations.get(&arrival.ends) else { continue };
         let Some(room) = &conversation.room else { continue };
-        if !conversation.is_new {
-            moved.insert(room.id, room.next_seq);
-        } else if room.caused_by == arrival.id {
+        if conversation.is_new && room.caused_by == arrival.id {
             opened.push(room);
             traces.push(arrival.traceparent.as_deref());
         }
@@ -98,14 +95,13 @@ async fn write(
     }
     let (queued, entries): (Vec<&Contact>, Vec<&Entry>) =
         (queued.iter().collect(), entries.iter().map(|(_, entry)| entry).collect());
-    let (moved, deadlines): (Vec<_>, Vec<_>) = (moved.into_iter().collect(), deadlines.into_iter().collect());
-    // sent together, run in this order: one round trip instead of five
+    let deadlines: Vec<_> = deadlines.into_iter().collect();
+    // sent together, run in this order: one round trip instead of many
     let (.., timers) = tokio::try_join!(
         biased;
         room::open(tx, &opened, &traces),
         contact::add(tx, now, &queued),
         entry::append(tx, &entries),
-        room::advance(tx, &moved),
         session::extend(tx, &deadlines),
         contact::arm_answers(tx, now, &answers),
     )?;

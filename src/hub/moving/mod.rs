@@ -146,7 +146,6 @@ async fn note(
         ordinal: 0,
     };
     entry::append(tx, &[&entry]).await?;
-    room::advance(tx, &[(place.room.id, place.room.next_seq + 1)]).await?;
     Ok(vec![entry::say(&entry, &place.room.ends)])
 }
 

@@ -154,7 +154,6 @@ async fn into_room(
         said.push(room::say_opened(&room, "outreach"));
     } else {
         room::assign(tx, &[(room.id, agent)]).await?;
-        room::advance(tx, &[(room.id, room.next_seq)]).await?;
     }
     said.extend(take(tx, now, ask, living.as_ref(), &contact).await?);
     entry::append(tx, &[&line]).await?;

@@ -76,7 +76,7 @@ pub async fn post(tx: &Transaction<'_>, now: Timestamp, replies: &[Reply<'_>]) -
         entries.push(entry);
         texts.extend(text);
     }
-    write(tx, now, &rooms, &entries, &texts).await?;
+    write(tx, now, &entries, &texts).await?;
     expire(tx, now, replies, &rooms, &expired, &mut posted).await?;
     Ok(posted)
 }
@@ -154,22 +154,12 @@ async fn known_agents(tx: &Transaction<'_>, replies: &[Reply<'_>]) -> Result<Has
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-async fn write(
-    tx: &Transaction<'_>,
-    now: Timestamp,
-    rooms: &Rooms,
-    entries: &[Entry],
-    texts: &[Outbound],
-) -> Result<(), Failure> {
+async fn write(tx: &Transaction<'_>, now: Timestamp, entries: &[Entry], texts: &[Outbound]) -> Result<(), Failure> {
     if entries.is_empty() {
         return Ok(());
     }
     entry::append(tx, &entries.iter().collect::<Vec<_>>()).await?;
     outbound::request(tx, now, &texts.iter().collect::<Vec<_>>()).await?;
-    let written: HashSet<RoomId> = entries.iter().map(|e| e.room_id).collect();
-    let next: Vec<(RoomId, i32)> =
-        written.iter().filter_map(|id| rooms.rooms.get(id).map(|room| (*id, room.next_seq))).collect();
-    room::advance(tx, &next).await?;
     let moved: HashMap<RoomId, Timestamp> =
         entries.iter().filter_map(|e| e.deadline_at.map(|deadline| (e.room_id, deadline))).collect();
     session::extend(tx, &moved.into_iter().collect::<Vec<_>>()).await
