@@ -7,6 +7,20 @@ use crate::facts::ids::Slug;
 use crate::failure::Failure;
 use crate::hub::sql;
 
+/// The first ready agents: tenant, skill, how many, the worst proficiency.
+/// the fence of `limit` keeps it at one agent's row at a time, in the order of the ready set: as fast among ten
+/// thousand agents as among ten
+pub const READY: &str = "select r.agent, r.proficiency, r.idle_since, a.free, r.rank
+     from ready_agents r
+     cross join lateral (
+       select a.slot_limit - a.slots_used as free from agents a
+       where a.tenant = r.tenant and a.id = r.agent and a.state = 'available' and a.ended_at is null
+         and a.slots_used < a.slot_limit
+       limit 1 for update of a skip locked) a
+     where r.tenant = $1 and r.skill = $2 and r.proficiency <= $4
+     order by r.rank, r.idle_since, r.agent
+     limit $3";
+
 /// The first `limit` ready agents of a skill, none of a worse proficiency, and those preferred ones that are ready.
 pub async fn of_skill(
     tx: &Transaction<'_>,
@@ -16,23 +30,7 @@ pub async fn of_skill(
     worst: i32,
     preferred: &[&Slug],
 ) -> Result<Vec<Candidate>, Failure> {
-    let rows = sql::rows(
-        tx,
-        // the fence of `limit` keeps it at one agent's row at a time, in the order of the ready set: as fast among ten
-        // thousand agents as among ten
-        "select r.agent, r.proficiency, r.idle_since, a.free, r.rank
-         from ready_agents r
-         cross join lateral (
-           select a.slot_limit - a.slots_used as free from agents a
-           where a.tenant = r.tenant and a.id = r.agent and a.state = 'available' and a.ended_at is null
-             and a.slots_used < a.slot_limit
-           limit 1 for update of a skip locked) a
-         where r.tenant = $1 and r.skill = $2 and r.proficiency <= $4
-         order by r.rank, r.idle_since, r.agent
-         limit $3",
-        &[tenant, skill, &limit, &worst],
-    )
-    .await?;
+    let rows = sql::rows(tx, READY, &[tenant, skill, &limit, &worst]).await?;
     let mut found: Vec<Candidate> = rows.iter().map(from_row).collect();
     if preferred.is_empty() {
         return Ok(found);

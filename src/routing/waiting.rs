@@ -32,6 +32,43 @@ pub struct Next {
     pub cooling: Vec<Slug>,
 }
 
+/// The first waiting contacts: tenant, skill, how many, now, since when cool-downs count, the worst proficiency.
+/// The fences of `limit` keep it at the first of each priority, however many wait behind them.
+pub const NEXT: &str = "with recursive k as (
+       select priority_per_min, priority_max from skills where tenant = $1 and id = $2),
+     levels (priority) as (
+       (select c.priority from contacts c where c.tenant = $1 and c.skill = $2 and c.state = 'queued'
+        order by c.priority desc limit 1)
+       union all
+       select (select c.priority from contacts c
+               where c.tenant = $1 and c.skill = $2 and c.state = 'queued' and c.priority < l.priority
+               order by c.priority desc limit 1)
+       from levels l where l.priority is not null),
+     first as (
+       select c.id, c.queued_at,
+              least(greatest(k.priority_max, l.priority),
+                    l.priority + k.priority_per_min * extract(epoch from $4 - c.queued_at) / 60) as priority
+       from levels l cross join k
+       cross join lateral (
+         select c.id, c.queued_at from contacts c
+         where c.tenant = $1 and c.skill = $2 and c.state = 'queued' and c.priority = l.priority
+         order by c.queued_at, c.id limit $3) c
+       order by 3 desc, 2, 1 limit $3)
+     select c.id, c.preferred_agent, c.room_id, c.queued_at, r.tenant, r.channel, r.our_number, r.our_country,
+            r.customer_number, r.traceparent,
+            array(select o.agent from offers o where o.contact_id = c.id and o.state in ('refused', 'lapsed')
+                    and o.settled_at > $5
+                  union all
+                  select s.agent from sessions s where s.contact_id = c.id
+                    and s.end_reason in ('transferred', 'unanswered') and s.ended_at > $5),
+            coalesce(c.flow_best, 1), coalesce(c.flow_worst, $6), coalesce(c.flow_hold_until > $4, false)
+     from first f
+     cross join lateral (
+       select c.* from contacts c where c.id = f.id limit 1 for update skip locked) c
+     join rooms r on r.id = c.room_id
+     where c.state = 'queued'
+     order by f.priority desc, f.queued_at, f.id";
+
 /// Locks the first `limit` waiting contacts of a skill, in the order of the queue; those that somebody else is moving are
 /// passed over. A contact's priority grows with its wait at one pace for the whole skill, so within one initial priority
 /// the order of queueing stands: the first of each are looked at, whatever the length of the queue.
@@ -42,42 +79,7 @@ pub async fn next(
     limit: i64,
 ) -> Result<Vec<Next>, Failure> {
     let since = now.checked_sub(SignedDuration::from_secs(COOL_DOWN_S)).unwrap_or(now);
-    let rows = sql::rows(
-        tx,
-        "with recursive k as (
-           select priority_per_min, priority_max from skills where tenant = $1 and id = $2),
-         levels (priority) as (
-           (select c.priority from contacts c where c.tenant = $1 and c.skill = $2 and c.state = 'queued'
-            order by c.priority desc limit 1)
-           union all
-           select (select c.priority from contacts c
-                   where c.tenant = $1 and c.skill = $2 and c.state = 'queued' and c.priority < l.priority
-                   order by c.priority desc limit 1)
-           from levels l where l.priority is not null),
-         first as (
-           select c.id, c.queued_at,
-                  least(greatest(k.priority_max, l.priority),
-                        l.priority + k.priority_per_min * extract(epoch from $4 - c.queued_at) / 60) as priority
-           from levels l cross join k
-           cross join lateral (
-             select c.id, c.queued_at from contacts c
-             where c.tenant = $1 and c.skill = $2 and c.state = 'queued' and c.priority = l.priority
-             order by c.queued_at, c.id limit $3) c
-           order by 3 desc, 2, 1 limit $3)
-         select c.id, c.preferred_agent, c.room_id, c.queued_at, r.tenant, r.channel, r.our_number, r.our_country,
-                r.customer_number, r.traceparent,
-                array(select o.agent from offers o where o.contact_id = c.id and o.state in ('refused', 'lapsed')
-                        and o.settled_at > $5
-                      union all
-                      select s.agent from sessions s where s.contact_id = c.id
-                        and s.end_reason in ('transferred', 'unanswered') and s.ended_at > $5),
-                coalesce(c.flow_best, 1), coalesce(c.flow_worst, $6), coalesce(c.flow_hold_until > $4, false)
-         from first f join contacts c on c.id = f.id and c.state = 'queued' join rooms r on r.id = c.room_id
-         order by f.priority desc, f.queued_at, f.id
-         for update of c skip locked",
-        &[tenant, skill, &limit, &now, &since, &WORST],
-    )
-    .await?;
+    let rows = sql::rows(tx, NEXT, &[tenant, skill, &limit, &now, &since, &WORST]).await?;
     Ok(rows
         .iter()
         .map(|row| Next {

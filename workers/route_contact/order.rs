@@ -4,7 +4,7 @@
 use deadpool_postgres::Pool;
 use serde_json::json;
 
-use super::tests::{met, pairs, run, waiting};
+use super::tests::{met, pairs, run};
 use super::*;
 use crate::receive_sms::ReceiveSms;
 use crate::rehearsal::{chat, column, contact, den_with, lines, moved, waits};
@@ -23,7 +23,7 @@ async fn priority_grows_with_the_wait_up_to_its_maximum_and_no_contact_starves()
     let set_up = |per_min: i64, most: i64| {
         async move |pool: &Pool| {
             den_with(pool, &["papa"]).await;
-            waiting(pool, 3).await;
+            super::tests::waiting(pool, 3).await;
             let of = |nr, priority| format!("update contacts set priority = {priority} where id = '{}';", contact(nr));
             let ages =
                 format!("update skills set priority_per_min = {per_min}, priority_max = {most} where id = 'sms'");
@@ -44,7 +44,7 @@ async fn priority_grows_with_the_wait_up_to_its_maximum_and_no_contact_starves()
 async fn the_range_of_proficiency_widens_with_the_wait() {
     let set_up = async |pool: &Pool| {
         den_with(pool, &["baby", "goldilocks"]).await;
-        waiting(pool, 2).await;
+        super::tests::waiting(pool, 2).await;
         let steps = json!([{"after_s": 0, "worst": 1}, {"after_s": 60, "worst": 2}, {"after_s": 120, "worst": 20}]);
         set(pool, &format!("update skills set widening = '{steps}' where id = 'sms'")).await;
     };
@@ -78,7 +78,7 @@ async fn agents_are_chosen_as_their_skill_says() {
                 at(-500)
             );
             set(pool, &idle).await;
-            waiting(pool, 1).await;
+            super::tests::waiting(pool, 1).await;
         }
     };
     for (choice, agent) in [("best_proficiency", "papa"), ("longest_idle", "mama"), ("least_busy", "baby")] {
@@ -94,7 +94,7 @@ async fn agents_are_chosen_as_their_skill_says() {
 async fn what_accepts_by_itself_is_accepted_as_it_is_made() {
     let set_up = async |pool: &Pool| {
         den_with(pool, &["papa"]).await;
-        waiting(pool, 1).await;
+        super::tests::waiting(pool, 1).await;
         set(pool, "update skills set accept_by_itself = true where id = 'sms'").await;
     };
     let ran = run(100, set_up, &[waits(101, 1, "sms", at(100))]).await;
@@ -111,7 +111,7 @@ async fn whom_nobody_may_have_yet_holds_nobody_up() {
     // forty contacts at the head of the queue have been refused by the only agent a second ago
     let set_up = async |pool: &Pool| {
         den_with(pool, &["papa"]).await;
-        waiting(pool, 41).await;
+        super::tests::waiting(pool, 41).await;
         set(
             pool,
             &format!(
@@ -129,4 +129,39 @@ async fn whom_nobody_may_have_yet_holds_nobody_up() {
     let ran = run(100, set_up, &[waits(101, 1, "sms", at(100))]).await;
     let pending = "select contact_id from offers where state = 'pending'";
     assert_eq!(column(&ran.database.pool, pending).await, [contact(41).to_string()]);
+}
+
+/// The plan of a statement, as the pool's connections make it.
+async fn plan(pool: &Pool, sql: &str, types: &str, values: &str) -> String {
+    let client = pool.get().await.unwrap();
+    client.batch_execute(&format!("prepare asked ({types}) as {sql}")).await.unwrap();
+    let rows = client.query(&format!("explain execute asked ({values})"), &[]).await.unwrap();
+    client.batch_execute("deallocate asked").await.unwrap();
+    rows.iter().map(|row| row.get::<_, String>(0) + "\n").collect()
+}
+
+#[tokio::test]
+async fn the_hot_statements_go_by_their_indexes_whatever_the_tables_hold() {
+    let database = crate::support::database::Database::new().await;
+    let pool = &database.pool;
+    den_with(pool, &["papa"]).await;
+    for analyzed in [false, true] {
+        if analyzed {
+            super::tests::waiting(pool, 40).await;
+            set(pool, "analyze").await;
+        }
+        let next = "text, text, bigint, timestamptz, timestamptz, integer";
+        let next = plan(pool, waiting::NEXT, next, "'bears', 'sms', 8, now(), now(), 20").await;
+        for index in ["contacts_waiting", "contacts_pkey", "rooms_pkey", "offers_of_contact"] {
+            assert!(next.contains(index), "{index} in {next}");
+        }
+        let ready = plan(pool, candidates::READY, "text, text, bigint, integer", "'bears', 'sms', 8, 20").await;
+        for index in ["ready_agents_in_order", "agents_pkey"] {
+            assert!(ready.contains(index), "{index} in {ready}");
+        }
+        assert!(!ready.contains("Sort"), "in the order of the index: {ready}");
+        for plan in [next, ready] {
+            assert!(!plan.contains("Seq Scan on") && !plan.contains("Hash Join"), "{plan}");
+        }
+    }
 }

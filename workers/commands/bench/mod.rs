@@ -4,6 +4,7 @@
 
 mod ground;
 mod latency;
+mod matching;
 mod raw;
 mod throughput;
 
@@ -35,6 +36,9 @@ pub struct Asked {
     /// Seconds of each latency measurement.
     #[arg(long, default_value_t = 15)]
     seconds: u64,
+    /// Measure what an assignment costs instead, among many agents and in long queues.
+    #[arg(long)]
+    matching: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -56,6 +60,9 @@ const OWN: &[&str] = &[
 pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     let config = super::config()?;
     let pool = texthub::runtime::db::pool(config.database(), "texthub bench", 8).map_err(|e| anyhow::anyhow!("{e}"))?;
+    if asked.matching {
+        return matching::run(&pool, config.partitions, asked.json).await;
+    }
     let texts = texts(asked)?;
     let link = Link::connect(config.amqp(), "texthub bench").await?;
     let roles = ground::ensure_roles(&config, &link).await?;
