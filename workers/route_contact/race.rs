@@ -157,7 +157,7 @@ fn fact_of(nr: u128) -> u128 {
 }
 
 fn queued(nr: u128) -> Message<Matchable> {
-    let skill = if nr % 2 == 0 { "sms" } else { "urgent" };
+    let skill = if nr.is_multiple_of(2) { "sms" } else { "urgent" };
     let id = ContactId(Uuid::from_u128(nr));
     let body = json!({"cause_id": fact(nr), "at": at(100), "tenant": "bears", "contact_id": id, "room_id": id,
                       "skill": skill, "priority": 0, "queued_at": at(0)});
