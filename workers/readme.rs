@@ -7,6 +7,7 @@ use texthub::hub::refusal::Refusal;
 
 const README: &str = include_str!("../README.md");
 const OPERATING: &str = include_str!("../docs/operating.md");
+const COMPLAINTS: &str = include_str!("../docs/complaints.md");
 const FLOWS: &str = include_str!("../docs/flows.md");
 const TENANT_FILE: &str = include_str!("../docs/tenant-file.md");
 
@@ -121,4 +122,44 @@ fn every_key_of_a_flow_and_every_value_in_it_is_explained() {
         FLOWS.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
     let lacking: Vec<&String> = names.iter().filter(|name| !words.contains(name.as_str())).collect();
     assert!(lacking.is_empty(), "docs/flows.md lacks {lacking:?}");
+}
+
+/// Every function of the sources that follows a test's mark.
+fn tests_below(folder: &std::path::Path, found: &mut std::collections::BTreeSet<String>) {
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_dir() {
+            tests_below(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let mut is_marked = false;
+            for line in std::fs::read_to_string(&path).unwrap().lines().map(str::trim) {
+                is_marked |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+                if let Some((_, name)) = line.split_once("fn ").filter(|_| is_marked) {
+                    found.extend(name.split('(').next().map(str::to_owned));
+                    is_marked = false;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_complaint_has_tests_that_are_there() {
+    let mut tests = std::collections::BTreeSet::new();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in ["src", "workers", "tests"] {
+        tests_below(&root.join(folder), &mut tests);
+    }
+    let mut numbers: Vec<u32> = Vec::new();
+    for row in COMPLAINTS.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| #")) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [number, _, _, named] = cells[..] else { panic!("not four cells: {row}") };
+        numbers.push(number.parse().unwrap());
+        let names: Vec<&str> = named.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test: {row}");
+        let lacking: Vec<&&str> = names.iter().filter(|name| !tests.contains(**name)).collect();
+        assert!(lacking.is_empty(), "{number}: no such test: {lacking:?}");
+    }
+    let about_routing = (1..=7).chain([10]).chain(14..=20).chain([22]).chain(24..=27);
+    assert_eq!(numbers, about_routing.collect::<Vec<_>>());
 }

@@ -318,7 +318,7 @@ async fn texts(tx: &Transaction<'_>, ctx: &Context, held: bool) -> Result<Vec<Pu
 async fn waited_too_long(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(String, Publication)>, Failure> {
     let rows = sql::rows(
         tx,
-        "select c.id, c.tenant, c.waiting_since + make_interval(secs => k.max_wait_s)
+        "select c.id, c.tenant, c.waiting_since + make_interval(secs => k.max_wait_s), c.skill
          from contacts c join skills k on k.tenant = c.tenant and k.id = c.skill
          where c.state = 'queued' and c.waiting_since < $1::timestamptz - make_interval(secs => k.max_wait_s)
          order by c.waiting_since limit $2",
@@ -332,7 +332,7 @@ async fn waited_too_long(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(Str
             let scope = tenant.to_string();
             let contact_id: ContactId = row.get(0);
             let due = ContactDue { id, cause_id: id, at: ctx.now, tenant, contact_id, due_at: row.get(2) };
-            (contact_id.to_string(), Publication::of(&due, scope))
+            (format!("{contact_id} {}", row.get::<_, Slug>(3)), Publication::of(&due, scope))
         })
         .collect())
 }

@@ -275,4 +275,6 @@ async fn answer_asks(tx: &Transaction<'_>, batch: &[Message<Matchable>]) -> Resu
 #[cfg(test)]
 mod order;
 #[cfg(test)]
+mod race;
+#[cfg(test)]
 mod tests;

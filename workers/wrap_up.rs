@@ -197,27 +197,16 @@ async fn waited_too_long(
     due: &ContactDue,
 ) -> Result<Vec<Publication>, Failure> {
     let contact = locked(tx, due.contact_id, &due.tenant).await?;
-    let contact = match contact {
-        Some(contact) if contact.state == "queued" => contact,
+    match contact {
+        Some(contact) if contact.state == "queued" => contact::waited(tx, ctx.now, message.id, &contact).await,
         Some(contact) if contact.state == "active" => {
-            return contact::answer_due(tx, ctx.now, message.id, due.due_at, &contact).await;
+            contact::answer_due(tx, ctx.now, message.id, due.due_at, &contact).await
         }
-        _ => return Ok(Vec::new()),
-    };
-    let row = sql::row(
-        tx,
-        "select c.waiting_since + make_interval(secs => k.max_wait_s) > $2
-             from contacts c join skills k on k.tenant = c.tenant and k.id = c.skill where c.id = $1",
-        &[&contact.id, &ctx.now],
-    )
-    .await?;
-    if row.is_some_and(|row| row.get(0)) {
-        return Ok(Vec::new());
+        _ => Ok(Vec::new()),
     }
-    let ending =
-        Ending { outcome: Some(ContactOutcome::Abandoned), ..closing(message, due.contact_id, "waited_too_long") };
-    end_one(tx, ctx.now, ending).await
 }
 
+#[cfg(test)]
+mod longest;
 #[cfg(test)]
 mod tests;

@@ -8,14 +8,13 @@ use super::document::Outcome;
 use super::step::{Call, Effect, Request};
 use super::{said, store};
 use crate::facts::envelope::{Fact, Publication};
-use crate::facts::ids::{CallId, EntryId, FactId, Slug, SmsId};
-use crate::facts::said::{Author, ContactOutcome, ContactQueued, Direction};
+use crate::facts::ids::{CallId, FactId, Slug};
+use crate::facts::said::{ContactOutcome, ContactQueued};
 use crate::failure::Failure;
+use crate::hub::automatic::{self, Line};
 use crate::hub::contact::{self, Contact, Ending};
-use crate::hub::entry::{self, Entry};
-use crate::hub::outbound::{self, Outbound};
 use crate::hub::room::Room;
-use crate::hub::{consent, sql};
+use crate::hub::sql;
 use crate::tenant::point_of_contact::PointOfContact;
 
 /// Where effects happen.
@@ -40,7 +39,7 @@ impl Scene<'_, '_> {
         let mut said = Vec::new();
         for (nth, effect) in (0_u32..).zip(effects) {
             match effect {
-                Effect::Say(text) => said.extend(self.say(nth, text).await?),
+                Effect::Say(text) => said.extend(self.say(nth, &text).await?),
                 Effect::Queue(request) => said.extend(self.queue(nth, &request).await?),
                 Effect::Call(call) => said.push(self.call(nth, &call).await?),
                 Effect::End(outcome) => said.extend(self.end(outcome).await?),
@@ -50,50 +49,11 @@ impl Scene<'_, '_> {
     }
 
     /// An automatic text. Each has a cause of its own, so that one fact may lead to several.
-    async fn say(&mut self, nth: u32, text: String) -> Result<Vec<Publication>, Failure> {
-        let ends = self.room.ends.clone();
-        let is_sms = ends.channel == "sms";
-        let carrier = self.point.as_ref().and_then(|point| point.carrier.clone()).filter(|_| is_sms);
-        if is_sms {
-            let party = (ends.tenant.as_str(), ends.our_number.as_str(), ends.customer_number.as_str());
-            if carrier.is_none() || consent::opted_out(self.tx, &[party]).await?.contains(&true) {
-                return Ok(Vec::new());
-            }
-        }
-        let text = entry::words(&text);
+    async fn say(&mut self, nth: u32, text: &str) -> Result<Vec<Publication>, Failure> {
         let cause = self.cause.derive("flow.text", nth);
-        let sms_id = carrier.as_ref().map(|_| SmsId(cause.row("sms", 0)));
-        let line = Entry {
-            room_id: self.room.id,
-            seq: self.room.next_seq,
-            id: EntryId(cause.row("entry", 0)),
-            contact_id: Some(self.contact.id),
-            direction: Direction::Outbound,
-            author: Author::Hub,
-            agent: None,
-            kind: "text",
-            parts: entry::parts_of(&text),
-            text: text.clone(),
-            flags: None,
-            media: None,
-            at: self.now,
-            written_at: self.now,
-            sms_id,
-            deadline_at: None,
-            caused_by: cause,
-            ordinal: 0,
-        };
-        self.room.next_seq += 1;
-        entry::append(self.tx, &[&line]).await?;
-        let mut said = vec![entry::say(&line, &ends)];
-        if let (Some(id), Some(carrier)) = (sms_id, carrier) {
-            let (room_id, entry_id, seq) = (line.room_id, line.id, line.seq);
-            let outbound =
-                Outbound { id, room_id, entry_id, seq, ends, carrier, text, is_confirmation: false, caused_by: cause };
-            outbound::request(self.tx, self.now, &[&outbound]).await?;
-            said.push(outbound::say(self.now, &outbound));
-        }
-        Ok(said)
+        let carrier = self.point.as_ref().and_then(|point| point.carrier.as_ref());
+        let line = Line { cause, contact_id: self.contact.id, carrier, text };
+        automatic::say(self.tx, self.now, &mut self.room, &line).await
     }
 
     /// Into the queue, or to another place in it; the original time of queueing stays. Nothing is said where nothing

@@ -1,6 +1,7 @@
 //! What lives: rooms, entries, contacts, offers, sessions, slots, consent; each file a noun with its statements.
 //! Functions take the transaction and slices; lock order: rooms, sessions and contacts, offers, agents.
 
+pub mod automatic;
 pub mod consent;
 pub mod contact;
 pub mod entry;

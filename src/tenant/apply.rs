@@ -116,7 +116,8 @@ fn wanted(file: &TenantFile) -> Rows {
     for s in &file.skills {
         let row = json!({
             "channel": text(&s.channel), "priority": s.priority, "offer_timeout_s": s.offer_timeout_s,
-            "wrap_up_s": s.wrap_up_s, "max_wait_s": s.max_wait_s, "priority_per_min": s.priority_per_min,
+            "wrap_up_s": s.wrap_up_s, "max_wait_s": s.max_wait_s, "max_wait_text": text(&s.max_wait_text),
+            "overflow_skill": slug(&s.overflow_skill), "priority_per_min": s.priority_per_min,
             "priority_max": s.priority_max.max(s.priority), "accept_by_itself": s.accept_by_itself,
             "agent_choice": s.agent_choice.as_ref().map_or("best_proficiency", |at| at.value.as_str()),
             "widening": widening(&s.widening),
@@ -171,7 +172,8 @@ async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
          select 1, id, jsonb_build_object('kind', kind, 'url', url) from carriers where tenant = $1 and ended_at is null
          union all
          select 2, id, jsonb_build_object('channel', channel, 'priority', priority, 'offer_timeout_s', offer_timeout_s,
-                'wrap_up_s', wrap_up_s, 'max_wait_s', max_wait_s, 'priority_per_min', priority_per_min,
+                'wrap_up_s', wrap_up_s, 'max_wait_s', max_wait_s, 'max_wait_text', max_wait_text,
+                'overflow_skill', overflow_skill, 'priority_per_min', priority_per_min,
                 'priority_max', priority_max, 'agent_choice', agent_choice, 'widening', widening,
                 'accept_by_itself', accept_by_itself, 'response_s', response_s,
                 'response_reminder_s', response_reminder_s, 'dispositions', dispositions,
@@ -294,14 +296,15 @@ fn upsert_of(section: &str) -> &'static [&'static str] {
              where s.tenant = $1 and s.skill = x.id and k.tenant = $1 and k.id = x.id and k.ended_at is not null",
             "insert into skills (tenant, id, channel, priority, offer_timeout_s, wrap_up_s, max_wait_s, priority_per_min,
                priority_max, agent_choice, widening, accept_by_itself, response_s, response_reminder_s, dispositions,
-               disposition_required, default_disposition)
+               disposition_required, default_disposition, max_wait_text, overflow_skill)
              select $1, id, channel, priority, offer_timeout_s, wrap_up_s, max_wait_s, priority_per_min,
                priority_max, agent_choice, nullif(widening, 'null'), accept_by_itself, response_s, response_reminder_s,
-               dispositions, disposition_required, default_disposition
+               dispositions, disposition_required, default_disposition, max_wait_text, overflow_skill
              from jsonb_populate_recordset(null::skills, $2)
              on conflict (tenant, id) do update set channel = excluded.channel, priority = excluded.priority,
                offer_timeout_s = excluded.offer_timeout_s, wrap_up_s = excluded.wrap_up_s,
-               max_wait_s = excluded.max_wait_s, priority_per_min = excluded.priority_per_min,
+               max_wait_s = excluded.max_wait_s, max_wait_text = excluded.max_wait_text,
+               overflow_skill = excluded.overflow_skill, priority_per_min = excluded.priority_per_min,
                priority_max = excluded.priority_max, agent_choice = excluded.agent_choice,
                widening = excluded.widening, accept_by_itself = excluded.accept_by_itself,
                response_s = excluded.response_s, response_reminder_s = excluded.response_reminder_s,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::file::{self, Point, TenantFile};
+use super::file::{self, Point, Skill, TenantFile};
 use super::reader::{At, Mistake, nearest};
 use super::rules;
 use crate::facts::ids::Slug;
@@ -101,8 +101,29 @@ impl Check<'_> {
         self.say(id.line, format!("there is no {what} {} in this file", id.value), instead);
     }
 
+    /// Who overflows does so to another skill of the file, of the same channel.
+    fn overflow(&mut self, skill: &Skill) {
+        let file = self.file;
+        let Some(to) = &skill.overflow_skill else { return };
+        let known: Vec<&Slug> = file.skills.iter().filter_map(|s| s.id.as_ref()).map(|id| &id.value).collect();
+        self.knows("skill", "skills", to, &known);
+        let is_itself = skill.id.as_ref().is_some_and(|id| id.value == to.value);
+        let theirs = file.skills.iter().find(|s| s.id.as_ref().is_some_and(|id| id.value == to.value));
+        let theirs = theirs.and_then(|s| s.channel.as_ref()).map(|at| &at.value);
+        let ours = skill.channel.as_ref().map(|at| &at.value);
+        if is_itself {
+            self.say(to.line, format!("the skill {} overflows into itself", to.value), "name another skill");
+        } else if let (Some(ours), Some(theirs)) = (ours, theirs)
+            && ours != theirs
+        {
+            let what = format!("the overflow skill {} is for {theirs}, this one for {ours}", to.value);
+            self.say(to.line, what, format!("name a skill whose channel is {ours}"));
+        }
+    }
+
     fn skills(&mut self) {
         for skill in &self.file.skills {
+            self.overflow(skill);
             if let Some(reminder) = &skill.response_reminder_s
                 && skill.response_s.is_none_or(|seconds| seconds <= reminder.value)
             {

@@ -64,6 +64,10 @@ pub struct Skill {
     pub wrap_up_s: Option<i32>,
     /// Seconds a contact may wait.
     pub max_wait_s: i32,
+    /// Goes to the customer then.
+    pub max_wait_text: Option<At<String>>,
+    /// Where the contact waits on then; absent: it is closed as abandoned.
+    pub overflow_skill: Option<At<Slug>>,
     /// Seconds in which an agent answers a customer's text, else its contact is queued again.
     pub response_s: Option<i32>,
     /// Seconds after which the agent is reminded.
@@ -214,8 +218,8 @@ impl Reader<'_> {
 
     fn skill(&mut self, part: Part<'_>) -> Skill {
         #[rustfmt::skip]
-        self.known(part, &["id", "channel", "priority", "priority_per_min", "priority_max", "max_wait_s", "agent_choice",
-                           "widening", "offer_timeout_s", "accept_by_itself", "response_s", "response_reminder_s",
+        self.known(part, &["id", "channel", "priority", "priority_per_min", "priority_max", "max_wait_s", "max_wait_text",
+                           "overflow_skill", "agent_choice", "widening", "offer_timeout_s", "accept_by_itself", "response_s", "response_reminder_s",
                            "wrap_up_s", "dispositions", "disposition_required", "default_disposition"]);
         let line = part.table.get("response_reminder_s").map_or(part.line, |value| self.line(value));
         Skill {
@@ -230,6 +234,12 @@ impl Reader<'_> {
             offer_timeout_s: self.number(part, "offer_timeout_s", 5..=600).unwrap_or(30),
             wrap_up_s: self.number(part, "wrap_up_s", 0..=86_400),
             max_wait_s: self.number(part, "max_wait_s", 1..=MONTH_S).unwrap_or(86_400),
+            max_wait_text: self.text(part, "max_wait_text").and_then(|at| self.sized(at, "max_wait_text", 1600)),
+            overflow_skill: part
+                .table
+                .contains_key("overflow_skill")
+                .then(|| self.slug(part, "overflow_skill"))
+                .flatten(),
             response_s: self.number(part, "response_s", 1..=86_400),
             response_reminder_s: self.number(part, "response_reminder_s", 1..=86_400).map(|value| At { value, line }),
             dispositions: self.slugs(part, "dispositions"),

@@ -71,8 +71,7 @@ async fn lives_through(desk: &Desk, customer: &str) {
     let offer = desk.heard("offer.made", |fact| fact["room_id"] == room).await;
     desk.accept(&offer).await;
     let by = json!({"kind": "agent", "name": AGENT});
-    let body =
-        json!({"tenant": BEARS, "contact_id": offer["contact_id"], "by": by, "reason": "done", "disposition": "sold"});
+    let body = json!({"tenant": BEARS, "contact_id": offer["contact_id"], "by": by, "reason": "done", "disposition": "question_answered"});
     desk.say("contact.ended", BEARS, body).await;
     desk.heard("contact.closed", |fact| fact["contact_id"] == offer["contact_id"]).await;
 }

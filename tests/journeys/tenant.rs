@@ -33,6 +33,22 @@ async fn applied_again_there_is_nothing_to_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_skill_that_overflows_is_changed_once_and_changed_back() {
+    let stack = Stack::new().await;
+    stack.command(&["apply", EXAMPLE]).success();
+    let (skill, text) = ("id = \"porridge-orders\"\n", std::fs::read_to_string(EXAMPLE).unwrap());
+    assert!(text.contains(skill));
+    let more = format!("{skill}max_wait_text = \"Busy\"\noverflow_skill = \"too-hot-too-cold\"\n");
+    let file = &stack.file("overflow.toml", &text.replacen(skill, &more, 1));
+    assert_eq!(changes(&stack.command(&["apply", file, "--json"]).success()), 1);
+    assert_eq!(changes(&stack.command(&["apply", file, "--json"]).success()), 0);
+    let kept = "select max_wait_text || ' ' || overflow_skill from skills where overflow_skill is not null";
+    assert_eq!(rows(&stack, kept).await, ["Busy too-hot-too-cold"]);
+    assert_eq!(changes(&stack.command(&["apply", EXAMPLE, "--json"]).success()), 1);
+    assert_eq!(rows(&stack, kept).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_pruned_ends_and_its_rooms_go_on() {
     let stack = Stack::new().await;
     stack.command(&["apply", EXAMPLE]).success();

@@ -88,6 +88,9 @@ async fn stage() -> Database {
     let answers = "update skills set response_s = 60, response_reminder_s = 20 where id = 'urgent';
         update skills set dispositions = '{solved,other}', disposition_required = true, default_disposition = 'other'
         where id = 'sms';
+        update skills set max_wait_s = 900, max_wait_text = 'please wait', overflow_skill = 'urgent'
+        where tenant = 'bears' and id = 'sms';
+        update skills set max_wait_text = 'busy', overflow_skill = 'sms' where id = 'urgent';
         insert into codes (tenant, id, name, max_s) values ('bears', 'lunch', 'Lunch', 100)";
     database.pool.get().await.unwrap().batch_execute(answers).await.unwrap();
     database
@@ -136,6 +139,7 @@ async fn sequence(pool: &Pool, seed: u64) -> BTreeMap<String, u32> {
         }
     }
     world.come_to_rest().await;
+    world.come_to_an_end().await;
     std::mem::take(&mut world.tally)
 }
 

@@ -25,6 +25,10 @@ use crate::support::trial::{body, breaches_of, names, said};
 /// What holds only once all that is under way has arrived.
 const IN_TIME: [&str; 4] =
     ["nobody_waits_beside_a_free_slot", "sessions_are_armed", "every_state_has_an_exit", "sends_move"];
+/// Longer than any session, wait or grace of the den.
+const A_DAY_AND_MORE_S: i64 = 90_000;
+/// Such spans after which nothing may be left.
+const ENDINGS: usize = 12;
 /// Most tries of a batch that meets others.
 const TRIES: usize = 5;
 
@@ -254,6 +258,35 @@ impl World {
         let fates = audit::fates(&client.transaction().await.unwrap(), &self.published).await.unwrap();
         let lost: Vec<_> = fates.into_iter().filter(|(_, fate)| fate == "unknown").collect();
         assert!(lost.is_empty(), "nobody knows of {lost:?}");
+    }
+
+    /// Nobody does anything any more: by timers and sweeps alone every contact closes, every session and flow ends, and
+    /// every slot is free. No state is without an exit.
+    pub async fn come_to_an_end(&mut self) {
+        for _ in 0..ENDINGS {
+            if self.what_is_left().await.is_empty() {
+                return;
+            }
+            self.pass(A_DAY_AND_MORE_S);
+            for _ in 0..2 {
+                self.reconcile().await;
+                self.drain().await;
+                self.pass(45);
+            }
+            self.check().await;
+        }
+        panic!("without an exit: {:#?}", self.what_is_left().await);
+    }
+
+    async fn what_is_left(&self) -> Vec<String> {
+        let left = "select format('contact %s is %s', id, state) from contacts where state <> 'closed'
+            union all select format('offer %s is pending', id) from offers where state = 'pending'
+            union all select format('session %s lives', id) from sessions where ended_at is null
+            union all select format('room %s is open', id) from rooms where closed_at is null
+            union all select format('a flow of contact %s runs', contact_id) from flow_runs where ended_at is null
+            union all select format('%s has %s slots in use', id, slots_used) from agents where slots_used > 0";
+        let client = self.pool.get().await.unwrap();
+        client.query(left, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
     }
 
     async fn drain(&mut self) {

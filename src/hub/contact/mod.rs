@@ -1,13 +1,15 @@
 //! Contacts: units of work to route. prequeue → queued → offered → active → `wrap_up` → closed; also parked. How they
 //! end is in `end.rs`, how they come back to the queue in `requeue.rs` (from an offer: in `offer.rs` beside it), how long
-//! a customer's text waits for an answer in `answer.rs`.
+//! a customer's text waits for an answer in `answer.rs`, and a contact for an agent in `longest.rs`.
 
 mod answer;
 mod end;
+mod longest;
 mod requeue;
 
 pub use answer::{arm as arm_answers, due as answer_due};
 pub use end::{Ending, end, say_freed, state_of};
+pub use longest::waited;
 pub use requeue::{Handed, Requeue, requeue, say_moved};
 
 use deadpool_postgres::Transaction;

@@ -103,6 +103,22 @@ fn each_mistake_is_named_with_its_line_and_what_to_write_instead() {
         ("\"sms\"", "\"sms\"\noffer_timeout_s = 601", "f:11: offer_timeout_s is 601; write a whole number from 5"),
         ("\"sms\"", "\"sms\"\nwrap_up_s = 86401", "f:11: wrap_up_s is 86401; write a whole number from 0 to 86400"),
         ("\"sms\"", "\"sms\"\nmax_wait_s = 0", "f:11: max_wait_s is 0; write a whole number from 1 to 2592000"),
+        (
+            "\"sms\"",
+            "\"sms\"\noverflow_skill = \"porridge\"",
+            "f:11: the skill porridge overflows into itself; name another skill",
+        ),
+        (
+            "\"sms\"",
+            "\"sms\"\noverflow_skill = \"talk\"",
+            "f:11: the overflow skill talk is for chat, this one for sms; name a skill whose channel is sms",
+        ),
+        (
+            "\"sms\"",
+            "\"sms\"\noverflow_skill = \"poridge\"",
+            "f:11: there is no skill poridge in this file; did you mean porridge?",
+        ),
+        ("\"sms\"", "\"sms\"\nmax_wait_text = \" \"", "f:11: max_wait_text has 0 characters; write 1 to 1600"),
         ("\"sms\"", "\"sms\"\npriority = 0.5", "f:11: priority is a number with a fraction; write a whole number"),
         ("\"talk\"", "\"porridge\"", "f:12: the skill porridge stands on line 9 already; give each an id of its own"),
         (

@@ -49,8 +49,8 @@ const BREACHES: &[(&str, &str, &str)] = &[
     ("the_ready_are_noted", "update agents set session_limit = 4, slot_limit = 4 where id = 'gretel'", "not noted"),
     (
         "the_ready_are_noted",
-        "insert into ready_agents (tenant, skill, agent, proficiency, idle_since)
-         values ('three-bears', 'porridge-orders', 'gretel', 1, now())",
+        "insert into ready_agents (tenant, skill, agent, proficiency, idle_since, rank)
+         values ('three-bears', 'porridge-orders', 'gretel', 1, now(), 1)",
         "and is not",
     ),
     ("offers_and_contacts_agree", "update contacts set state = 'queued', agent = null where state = 'offered'", "pending"),
@@ -174,8 +174,8 @@ async fn cool_downs_holds_and_a_lowered_limit_are_no_breaches() {
                   moved_at = now() - interval '1 h' where id = 'gretel';
                 update offers set settled_at = settled_at - interval '1 h';
                 update contacts set closed_at = closed_at - interval '1 h';
-                delete from ready_agents; insert into ready_agents (tenant, skill, agent, proficiency, idle_since)
-                select tenant, skill, agent, proficiency, now() from agent_skills where agent = 'gretel'
+                delete from ready_agents; insert into ready_agents (tenant, skill, agent, proficiency, idle_since, rank)
+                select tenant, skill, agent, proficiency, now(), proficiency from agent_skills where agent = 'gretel'
                 and skill in ('porridge-orders', 'too-hot-too-cold');
                 update contacts set queued_at = now() - interval '50 s', opened_at = now() - interval '50 s'
                 where state = 'queued';";

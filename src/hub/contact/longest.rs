@@ -1,0 +1,104 @@
+//! A contact has waited as long as its skill allows: a text, if the skill has one, then on to the overflow skill in its
+//! old place, else closed as abandoned. Each skill lets a contact overflow once, so no circle of skills keeps it.
+
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+
+use super::{Contact, Ending, Handed, Requeue, end, requeue, say_moved};
+use crate::facts::envelope::Publication;
+use crate::facts::ids::{FactId, Slug};
+use crate::facts::said::{ContactOutcome, Handing};
+use crate::failure::Failure;
+use crate::hub::automatic::{self, Line};
+use crate::hub::{room, sql};
+
+/// Why the wait ended.
+const WAITED: &str = "waited_too_long";
+
+/// What the skill of a waiting contact wants after its maximum.
+struct Wanted {
+    /// For the customer.
+    text: Option<String>,
+    /// A living skill of the same channel.
+    overflow: Option<Slug>,
+}
+
+/// Reads it; none while the maximum is not reached. Nothing is left to want where the contact was here before.
+async fn wanted(tx: &Transaction<'_>, now: Timestamp, contact: &Contact) -> Result<Option<Wanted>, Failure> {
+    let row = sql::row(
+        tx,
+        "select k.max_wait_text, o.id, c.skill = any(c.overflowed)
+         from contacts c
+         join skills k on k.tenant = c.tenant and k.id = c.skill
+         left join skills o on o.tenant = k.tenant and o.id = k.overflow_skill and o.id <> k.id
+           and o.channel = c.channel and o.ended_at is null
+         where c.id = $1 and c.waiting_since + make_interval(secs => k.max_wait_s) <= $2",
+        &[&contact.id, &now],
+    )
+    .await?;
+    Ok(row.map(|row| {
+        let is_back = row.get::<_, bool>(2);
+        Wanted {
+            text: row.get::<_, Option<_>>(0).filter(|_| !is_back),
+            overflow: row.get::<_, Option<_>>(1).filter(|_| !is_back),
+        }
+    }))
+}
+
+/// The maximum wait of a locked queued contact is due. Early, it says nothing: the sweep finds it again.
+pub async fn waited(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    cause: FactId,
+    contact: &Contact,
+) -> Result<Vec<Publication>, Failure> {
+    let Some(wanted) = wanted(tx, now, contact).await? else { return Ok(Vec::new()) };
+    let mut said = Vec::new();
+    if let (Some(text), Some(mut room)) = (&wanted.text, room::of_ids(tx, &[contact.room_id]).await?.pop()) {
+        let carrier = automatic::carrier_of(tx, &room).await?;
+        let cause = cause.derive("max_wait_text", 0);
+        let line = Line { cause, contact_id: contact.id, carrier: carrier.as_ref(), text };
+        said.extend(automatic::say(tx, now, &mut room, &line).await?);
+    }
+    said.extend(match &wanted.overflow {
+        Some(skill) => overflow(tx, now, cause, contact, skill).await?,
+        None => abandon(tx, now, cause, contact).await?,
+    });
+    Ok(said)
+}
+
+async fn overflow(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    cause: FactId,
+    contact: &Contact,
+    skill: &Slug,
+) -> Result<Vec<Publication>, Failure> {
+    let left = "update contacts set overflowed = overflowed || skill where id = $1";
+    sql::touch(tx, left, &[&contact.id]).await?;
+    let moved =
+        Handed { contact, how: Handing::Requeued, agent: None, from_agent: None, skill: Some(skill), reason: WAITED };
+    let mut said = vec![say_moved(now, cause, &moved)];
+    let again = Requeue { contact, skill: Some(skill), preferred: contact.preferred_agent.as_ref() };
+    said.extend(requeue(tx, now, cause, WAITED, &[again]).await?);
+    Ok(said)
+}
+
+async fn abandon(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    cause: FactId,
+    contact: &Contact,
+) -> Result<Vec<Publication>, Failure> {
+    let ending = Ending {
+        cause,
+        contact_id: contact.id,
+        outcome: Some(ContactOutcome::Abandoned),
+        reason: WAITED.into(),
+        disposition: None,
+        note: None,
+        by: None,
+        is_final: true,
+    };
+    Ok(end(tx, now, &[ending]).await?.into_iter().flatten().flatten().collect())
+}
