@@ -3,4 +3,6 @@
 pub mod candidates;
 pub mod choose;
 pub mod skill;
+pub mod verdict;
 pub mod waiting;
+pub mod why;

@@ -16,6 +16,7 @@ pub mod run;
 pub mod setup;
 pub mod transcripts;
 pub mod watch;
+pub mod why;
 
 use deadpool_postgres::Pool;
 use texthub::config::Config;
