@@ -73,6 +73,8 @@ enum Command {
     Watch(commands::watch::Asked),
     /// Tell why a contact is where it is, and why each agent does not get it.
     Why(commands::why::Asked),
+    /// Replay a day of contacts on a virtual clock against one tenant file, or two side by side.
+    Simulate(commands::simulate::Asked),
     /// Play customers and agents in front of a live view.
     Demo(commands::demo::Asked),
     /// Send texts of a file as inbound.
@@ -142,6 +144,7 @@ async fn main() -> ExitCode {
         Command::Partitions(asked) => commands::partitions::run(&asked).await,
         Command::Watch(asked) => commands::watch::run(&asked).await,
         Command::Why(asked) => commands::why::run(&asked).await,
+        Command::Simulate(asked) => commands::simulate::run(&asked).await,
         Command::Replay(asked) => commands::replay::run(&asked).await,
         Command::Demo(asked) => commands::demo::run(&asked).await,
         Command::Asyncapi => {

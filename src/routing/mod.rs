@@ -2,6 +2,7 @@
 
 pub mod candidates;
 pub mod choose;
+pub mod queue;
 pub mod skill;
 pub mod verdict;
 pub mod waiting;

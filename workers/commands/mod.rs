@@ -14,6 +14,7 @@ pub mod partitions;
 pub mod replay;
 pub mod run;
 pub mod setup;
+pub mod simulate;
 pub mod transcripts;
 pub mod watch;
 pub mod why;

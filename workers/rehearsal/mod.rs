@@ -3,6 +3,7 @@
 
 mod cast;
 mod random;
+mod simulated;
 mod world;
 
 use deadpool_postgres::Pool;
