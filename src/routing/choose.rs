@@ -222,6 +222,8 @@ mod tests {
         let pairs =
             choose(Choice::BestProficiency, &[waiting(1), waiting(2), waiting(3)], &candidates, &HashSet::new());
         assert_eq!(pairs.iter().map(|p| p.agent.clone()).collect::<Vec<_>>(), [slug(3), slug(2), slug(1)]);
+        let next: Vec<_> = pairs.iter().map(|p| (p.chosen.proficiency, p.chosen.runner_up.clone())).collect();
+        assert_eq!(next, [(1, Some(slug(2))), (1, Some(slug(1))), (2, None)], "before whom");
     }
 
     #[test]

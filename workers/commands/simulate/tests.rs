@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use texthub::runtime::clock::Stopwatch;
 
 use super::*;
+use crate::rehearsal::{den_with, ended, queued};
+use crate::support::database::Database;
+use crate::support::den::{MAIN, RUSH};
+use crate::support::fixtures::{at, slug};
 
 fn bears() -> Company {
     company(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/three-bears.toml")).unwrap()
@@ -69,4 +73,20 @@ fn a_file_of_a_day_is_read_and_its_mistake_has_a_line() {
     // everybody misses: one customer leaves after five seconds, the other one is offered again and again
     assert_eq!((report.contacts, report.abandoned, report.left, report.unknown_skill), (2, 1, 1, 1));
     assert!(Day::read(&text.replace("\"misses\"", "\"misse\""), 1).unwrap_err().starts_with("line 4: "));
+}
+
+#[tokio::test]
+async fn a_recorded_day_is_what_came_to_the_tenant_within_the_time() {
+    let database = Database::new().await;
+    let pool = &database.pool;
+    den_with(pool, &["papa"]).await;
+    ended(pool, at(10), 1, MAIN).await;
+    queued(pool, at(12), 2, RUSH).await;
+    let over = "update contacts set ended_at = accepted_at + interval '90 s' where accepted_at is not null";
+    pool.get().await.unwrap().batch_execute(over).await.unwrap();
+    let day = recorded(pool, &slug("bears"), at(10), at(13)).await.unwrap();
+    let told: Vec<_> = day.iter().map(|a| (a.at, a.skill.as_str(), a.handling_s, a.priority, a.patience_s)).collect();
+    assert_eq!(told, [(at(10), "sms", 90.0, Some(0), None), (at(12), "urgent", HANDLING_S, Some(5), None)]);
+    assert_eq!(recorded(pool, &slug("bears"), at(10), at(12)).await.unwrap().len(), 1, "half-open");
+    assert!(recorded(pool, &slug("foxes"), at(0), at(99)).await.unwrap().is_empty(), "another tenant's");
 }
