@@ -13,5 +13,6 @@ pub mod records;
 pub mod retry;
 pub mod routing;
 pub mod runtime;
+pub mod simulation;
 pub mod sms;
 pub mod tenant;

@@ -71,6 +71,10 @@ enum Command {
     Partitions(commands::partitions::Asked),
     /// Show rooms, queue, agents and timers, live.
     Watch(commands::watch::Asked),
+    /// Tell why a contact is where it is, and why each agent does not get it.
+    Why(commands::why::Asked),
+    /// Replay a day of contacts on a virtual clock against one tenant file, or two side by side.
+    Simulate(commands::simulate::Asked),
     /// Play customers and agents in front of a live view.
     Demo(commands::demo::Asked),
     /// Send texts of a file as inbound.
@@ -139,6 +143,8 @@ async fn main() -> ExitCode {
         Command::Health => commands::health::run().await,
         Command::Partitions(asked) => commands::partitions::run(&asked).await,
         Command::Watch(asked) => commands::watch::run(&asked).await,
+        Command::Why(asked) => commands::why::run(&asked).await,
+        Command::Simulate(asked) => commands::simulate::run(&asked).await,
         Command::Replay(asked) => commands::replay::run(&asked).await,
         Command::Demo(asked) => commands::demo::run(&asked).await,
         Command::Asyncapi => {

@@ -216,6 +216,7 @@ fn offers(
             why: Some(pair.why.as_str().to_owned()),
             accepts_by_itself: set.accepts_by_itself,
             from_agent: None,
+            chosen: Some(pair.chosen.clone()),
         };
         Some((offer, contact.traceparent.clone()))
     });

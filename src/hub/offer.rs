@@ -16,6 +16,7 @@ use crate::facts::heard::{self, Answer, OfferAnswered};
 use crate::facts::ids::{ContactId, FactId, OfferId, RoomId, Slug};
 use crate::facts::said::{OfferMade, OfferOutcome, OfferSettled};
 use crate::failure::Failure;
+use crate::routing::choose::Chosen;
 
 /// A pending offer, with what its fact tells.
 #[derive(Clone, Debug)]
@@ -48,6 +49,8 @@ pub struct Offer {
     pub accepts_by_itself: bool,
     /// Of a transfer: who keeps the contact until it is accepted.
     pub from_agent: Option<Slug>,
+    /// What the agent was chosen by; not read back.
+    pub chosen: Option<Chosen>,
 }
 
 /// Makes offers for queued, locked contacts whose agents' slots are reserved.
@@ -67,19 +70,28 @@ pub async fn make(tx: &Transaction<'_>, offers: &[Offer]) -> Result<(), Failure>
     let whys: Vec<Option<&str>> = offers.iter().map(|o| o.why.as_deref()).collect();
     let accepted: Vec<bool> = offers.iter().map(|o| o.accepts_by_itself).collect();
     let skills: Vec<&Slug> = offers.iter().map(|o| &o.skill).collect();
+    let chosen = |o: &Offer| o.chosen.clone().map(|c| (c.proficiency, c.idle_since, c.runner_up));
+    let chosen: Vec<Option<(i32, Timestamp, Option<Slug>)>> = offers.iter().map(chosen).collect();
+    let proficiencies: Vec<Option<i32>> = chosen.iter().map(|c| c.as_ref().map(|c| c.0)).collect();
+    let idle: Vec<Option<Timestamp>> = chosen.iter().map(|c| c.as_ref().map(|c| c.1)).collect();
+    let next: Vec<Option<&Slug>> = chosen.iter().map(|c| c.as_ref().and_then(|c| c.2.as_ref())).collect();
     let offered = sql::touch(
         tx,
         "with made as (
            insert into offers (id, tenant, contact_id, room_id, agent, state, made_at, lapses_at, caused_by, ordinal,
-                               why, accepts_by_itself, skill)
-           select id, tenant, contact, room, agent, 'pending', made_at, lapses_at, cause, ordinal, why, by_itself, skill
+                               why, accepts_by_itself, skill, proficiency, idle_since, runner_up)
+           select id, tenant, contact, room, agent, 'pending', made_at, lapses_at, cause, ordinal, why, by_itself, skill,
+                  proficiency, idle_since, runner_up
            from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[],
-                       $7::timestamptz[], $8::uuid[], $9::int[], $10::text[], $11::bool[], $12::text[])
-             as o (id, tenant, contact, room, agent, made_at, lapses_at, cause, ordinal, why, by_itself, skill)
+                       $7::timestamptz[], $8::uuid[], $9::int[], $10::text[], $11::bool[], $12::text[], $13::int[], $14::timestamptz[],
+                       $15::text[])
+             as o (id, tenant, contact, room, agent, made_at, lapses_at, cause, ordinal, why, by_itself, skill,
+                   proficiency, idle_since, runner_up)
            returning contact_id, agent)
          update contacts c set state = 'offered', agent = made.agent
          from made where c.id = made.contact_id and c.state = 'queued'",
-        &[&ids, &tenants, &contacts, &rooms, &agents, &made, &lapses, &causes, &ordinals, &whys, &accepted, &skills],
+        &[&ids, &tenants, &contacts, &rooms, &agents, &made, &lapses, &causes, &ordinals, &whys, &accepted, &skills,
+          &proficiencies, &idle, &next],
     )
     .await?;
     if offered == offers.len() as u64 {
@@ -146,6 +158,7 @@ fn from_row(row: &Row) -> Offer {
         why: row.get(15),
         accepts_by_itself: row.get(16),
         from_agent: row.get(17),
+        chosen: None,
     }
 }
 

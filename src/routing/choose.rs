@@ -6,7 +6,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
+use super::verdict::bar;
 use crate::facts::ids::{ContactId, Slug};
+
+/// How far to look for who was next in order.
+const RUNNERS_UP: usize = 8;
 
 /// A waiting contact, in the order of the queue.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,6 +111,19 @@ pub struct Pair {
     pub agent: Slug,
     /// Why that one.
     pub why: Why,
+    /// By what, as it stood.
+    pub chosen: Chosen,
+}
+
+/// What an agent was chosen by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chosen {
+    /// The agent's.
+    pub proficiency: i32,
+    /// Since when the agent had no new contact.
+    pub idle_since: Timestamp,
+    /// Who was next in order among those looked at.
+    pub runner_up: Option<Slug>,
 }
 
 /// A ready agent's place: rank, rounds already given here, idle since, name.
@@ -143,11 +160,8 @@ pub fn choose(
         }
         let may_have = |agent: &Slug| {
             let is_cooling = !cooling.is_empty() && cooling.contains(&(contact.id, agent.clone()));
-            let is_kept_for_another = contact.is_held && contact.preferred_agent.as_ref() != Some(agent);
-            let range = contact.best..=contact.worst;
-            !is_cooling
-                && !is_kept_for_another
-                && state.get(agent).is_some_and(|(candidate, _)| range.contains(&candidate.proficiency))
+            let proficiency = state.get(agent).map(|(candidate, _)| candidate.proficiency);
+            proficiency.is_some_and(|proficiency| bar(contact, agent, proficiency, is_cooling).is_none())
         };
         let preferred = contact
             .preferred_agent
@@ -164,14 +178,17 @@ pub fn choose(
             continue;
         };
         order.remove(&found);
+        let runner_up = order.iter().take(RUNNERS_UP).find(|place| may_have(place.3)).map(|place| place.3.clone());
         if let Some((candidate, given)) = state.get_mut(found.3) {
+            let Candidate { proficiency, idle_since, .. } = **candidate;
+            let chosen = Chosen { proficiency, idle_since, runner_up };
+            pairs.push(Pair { contact: contact.id, agent: found.3.clone(), why, chosen });
             *given += 1;
             if *given < candidate.free {
                 let (rank, given, idle_since) = place(candidate, *given);
                 order.insert((rank, given, idle_since, found.3));
             }
         }
-        pairs.push(Pair { contact: contact.id, agent: found.3.clone(), why });
     }
     pairs
 }
@@ -205,6 +222,8 @@ mod tests {
         let pairs =
             choose(Choice::BestProficiency, &[waiting(1), waiting(2), waiting(3)], &candidates, &HashSet::new());
         assert_eq!(pairs.iter().map(|p| p.agent.clone()).collect::<Vec<_>>(), [slug(3), slug(2), slug(1)]);
+        let next: Vec<_> = pairs.iter().map(|p| (p.chosen.proficiency, p.chosen.runner_up.clone())).collect();
+        assert_eq!(next, [(1, Some(slug(2))), (1, Some(slug(1))), (2, None)], "before whom");
     }
 
     #[test]

@@ -2,5 +2,8 @@
 
 pub mod candidates;
 pub mod choose;
+pub mod queue;
 pub mod skill;
+pub mod verdict;
 pub mod waiting;
+pub mod why;

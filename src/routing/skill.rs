@@ -64,6 +64,13 @@ impl Skill {
         }
     }
 
+    /// From when on a contact that waits since then may go to this proficiency; none: never.
+    #[must_use]
+    pub fn widens_at(&self, queued_at: Timestamp, proficiency: i32) -> Option<Timestamp> {
+        let step = self.widening.iter().find(|step| step.worst >= proficiency)?;
+        queued_at.checked_add(SignedDuration::from_secs(i64::from(step.after_s))).ok()
+    }
+
     /// When an offer that is made now lapses.
     #[must_use]
     pub fn lapses_at(&self, now: Timestamp) -> Timestamp {

@@ -2,6 +2,7 @@
 
 use deadpool_postgres::Transaction;
 use jiff::{SignedDuration, Timestamp};
+use tokio_postgres::Row;
 
 use super::choose::Waiting;
 use crate::facts::ids::{ContactId, RoomId, Slug};
@@ -32,9 +33,12 @@ pub struct Next {
     pub cooling: Vec<Slug>,
 }
 
-/// The first waiting contacts: tenant, skill, how many, now, since when cool-downs count, the worst proficiency.
-/// The fences of `limit` keep it at the first of each priority, however many wait behind them.
-pub const NEXT: &str = "with recursive k as (
+/// The queue of the skill $2 of the tenant $1 at the moment $4: the first $3 of each initial priority, with their effective
+/// priority. A contact's priority grows with its wait at one pace for the whole skill, so within one initial priority the
+/// order of queueing stands.
+macro_rules! first {
+    () => {
+        "with recursive k as (
        select priority_per_min, priority_max from skills where tenant = $1 and id = $2),
      levels (priority) as (
        (select c.priority from contacts c where c.tenant = $1 and c.skill = $2 and c.state = 'queued'
@@ -53,21 +57,48 @@ pub const NEXT: &str = "with recursive k as (
          select c.id, c.queued_at from contacts c
          where c.tenant = $1 and c.skill = $2 and c.state = 'queued' and c.priority = l.priority
          order by c.queued_at, c.id limit $3) c
-       order by 3 desc, 2, 1 limit $3)
-     select c.id, c.preferred_agent, c.room_id, c.queued_at, r.tenant, r.channel, r.our_number, r.our_country,
+       order by 3 desc, 2, 1 limit $3) "
+    };
+}
+
+/// What is read of a contact of it: $5 begins the cool-down, $6 is the worst proficiency there is.
+macro_rules! columns {
+    () => {
+        "select c.id, c.preferred_agent, c.room_id, c.queued_at, r.tenant, r.channel, r.our_number, r.our_country,
             r.customer_number, r.traceparent,
             array(select o.agent from offers o where o.contact_id = c.id and o.state in ('refused', 'lapsed')
                     and o.settled_at > $5
                   union all
                   select s.agent from sessions s where s.contact_id = c.id
                     and s.end_reason in ('transferred', 'unanswered') and s.ended_at > $5),
-            coalesce(c.flow_best, 1), coalesce(c.flow_worst, $6), coalesce(c.flow_hold_until > $4, false)
-     from first f
+            coalesce(c.flow_best, 1), coalesce(c.flow_worst, $6), coalesce(c.flow_hold_until > $4, false) "
+    };
+}
+
+/// The first waiting contacts: tenant, skill, how many, now, since when cool-downs count, the worst proficiency.
+/// The fences of `limit` keep it at the first of each priority, however many wait behind them.
+pub const NEXT: &str = concat!(
+    first!(),
+    columns!(),
+    "from first f
      cross join lateral (
        select c.* from contacts c where c.id = f.id limit 1 for update skip locked) c
      join rooms r on r.id = c.room_id
      where c.state = 'queued'
-     order by f.priority desc, f.queued_at, f.id";
+     order by f.priority desc, f.queued_at, f.id"
+);
+
+/// The same order without locks, and one contact's place in it.
+const PLACE: &str = concat!(
+    first!(),
+    ", ranked as (
+       select f.*, row_number() over (order by f.priority desc, f.queued_at, f.id) as place, count(*) over () as waiting
+       from first f) ",
+    columns!(),
+    ", f.place, f.waiting, f.priority::float8, c.flow_hold_until
+     from ranked f join contacts c on c.id = f.id and c.state = 'queued' join rooms r on r.id = c.room_id
+     where f.id = $7"
+);
 
 /// Locks the first `limit` waiting contacts of a skill, in the order of the queue; those that somebody else is moving are
 /// passed over. A contact's priority grows with its wait at one pace for the whole skill, so within one initial priority
@@ -80,23 +111,57 @@ pub async fn next(
 ) -> Result<Vec<Next>, Failure> {
     let since = now.checked_sub(SignedDuration::from_secs(COOL_DOWN_S)).unwrap_or(now);
     let rows = sql::rows(tx, NEXT, &[tenant, skill, &limit, &now, &since, &WORST]).await?;
-    Ok(rows
-        .iter()
-        .map(|row| Next {
-            waiting: Waiting {
-                id: row.get(0),
-                preferred_agent: row.get(1),
-                best: row.get(11),
-                worst: row.get(12),
-                is_held: row.get(13),
-            },
-            room_id: row.get(2),
-            queued_at: row.get(3),
-            ends: Ends::of_row(row, 4),
-            traceparent: row.get(9),
-            cooling: row.get(10),
-        })
-        .collect())
+    Ok(rows.iter().map(from_row).collect())
+}
+
+fn from_row(row: &Row) -> Next {
+    Next {
+        waiting: Waiting {
+            id: row.get(0),
+            preferred_agent: row.get(1),
+            best: row.get(11),
+            worst: row.get(12),
+            is_held: row.get(13),
+        },
+        room_id: row.get(2),
+        queued_at: row.get(3),
+        ends: Ends::of_row(row, 4),
+        traceparent: row.get(9),
+        cooling: row.get(10),
+    }
+}
+
+/// Where a waiting contact stands.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// As the matcher would read it.
+    pub next: Next,
+    /// 1: the first.
+    pub place: i64,
+    /// How many wait for the skill.
+    pub waiting: i64,
+    /// Its priority now, grown with the wait.
+    pub priority: f64,
+    /// Until when its flow keeps it for its preferred agent.
+    pub hold_until: Option<Timestamp>,
+}
+
+/// The place of a waiting contact in the queue of its skill, in the order of [`next`]; locks nothing.
+pub async fn place(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    (tenant, skill): (&Slug, &Slug),
+    id: ContactId,
+) -> Result<Option<Place>, Failure> {
+    let since = now.checked_sub(SignedDuration::from_secs(COOL_DOWN_S)).unwrap_or(now);
+    let row = sql::row(tx, PLACE, &[tenant, skill, &i64::MAX, &now, &since, &WORST, &id]).await?;
+    Ok(row.map(|row| Place {
+        next: from_row(&row),
+        place: row.get(14),
+        waiting: row.get(15),
+        priority: row.get(16),
+        hold_until: row.get(17),
+    }))
 }
 
 /// Of the skills of these agents, those where somebody waits: (tenant, agent, skill).

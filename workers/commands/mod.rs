@@ -14,8 +14,10 @@ pub mod partitions;
 pub mod replay;
 pub mod run;
 pub mod setup;
+pub mod simulate;
 pub mod transcripts;
 pub mod watch;
+pub mod why;
 
 use deadpool_postgres::Pool;
 use texthub::config::Config;

@@ -3,6 +3,7 @@
 
 mod cast;
 mod random;
+mod simulated;
 mod wishes;
 mod world;
 

@@ -125,6 +125,7 @@ async fn to_agent(
         from_agent: place.holder().cloned(),
         why: Some("transferred".to_owned()),
         accepts_by_itself: false,
+        chosen: None,
     };
     if offer.from_agent.is_some() {
         offer::hand(tx, &offer).await?;
