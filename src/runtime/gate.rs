@@ -4,19 +4,13 @@
 //! at a moderate rate this keeps the machine, and with it every text, from waiting for the processor.
 
 use std::collections::VecDeque;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use super::batch::BATCH;
 use crate::amqp::Lost;
 
-/// Batches of a few follow each other no faster, so that at a steady rate each holds more; the first one after a pause
-/// goes at once.
-const PACE: Duration = Duration::from_millis(5);
 /// So many waiting messages are worth a transaction beside those under way.
 const MANY: usize = 32;
 
@@ -43,8 +37,6 @@ struct Waiting<T> {
 }
 
 struct State<T> {
-    /// When the last batch was begun.
-    begun: Option<Instant>,
     /// Batches under way.
     leading: usize,
     entered: u64,
@@ -79,7 +71,7 @@ impl<T> Clone for Gate<T> {
 
 impl<T> Default for Gate<T> {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(State { begun: None, leading: 0, entered: 0, waiting: VecDeque::new() })))
+        Self(Arc::new(Mutex::new(State { leading: 0, entered: 0, waiting: VecDeque::new() })))
     }
 }
 
@@ -94,7 +86,7 @@ impl<T: Send> Gate<T> {
         feed: &mut impl Feed<T>,
         run: impl FnOnce(Vec<T>) -> F + Send,
     ) -> Result<(), Lost> {
-        let mut batch = match self.enter(batch) {
+        let batch = match self.enter(batch) {
             Ok(batch) => batch,
             Err((nr, mut told)) => loop {
                 tokio::select! {
@@ -115,16 +107,6 @@ impl<T: Send> Gate<T> {
             },
         };
         let leaving = Leaving(self);
-        if let Some(begin) = self.pace() {
-            let mut pause = pin!(tokio::time::sleep_until(begin));
-            while batch.len() < MANY {
-                tokio::select! {
-                    biased;
-                    () = &mut pause => break,
-                    Some(item) = feed.more() => batch.push(item),
-                }
-            }
-        }
         let (batch, others) = self.gather(batch);
         let result = run(batch).await;
         for other in others {
@@ -136,15 +118,6 @@ impl<T: Send> Gate<T> {
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// When the batch may begin, where that is not now: batches of a few follow each other no faster than `PACE`.
-    fn pace(&self) -> Option<Instant> {
-        let mut state = self.state();
-        let now = Instant::now();
-        let begin = state.begun.map_or(now, |begun| begun + PACE).max(now);
-        state.begun = Some(begin);
-        (begin > now).then_some(begin)
     }
 
     /// The batch back, to be handled by the caller; or its number, and what the caller is to wait for.
