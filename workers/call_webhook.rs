@@ -1,20 +1,21 @@
 //! webhook.asked → a program of the tenant (outside world) → webhook.answered. Claimed in a transaction, called without
 //! one through the guarded client, settled in another. A call is made at most once; what it came to stands in its row.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use deadpool_postgres::Transaction;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use texthub::facts::due::WebhookAsked;
 use texthub::facts::envelope::{Message, Publication, Reason};
-use texthub::facts::ids::CallId;
+use texthub::facts::ids::{CallId, Slug};
 use texthub::failure::Failure;
 use texthub::flow::calls::{self, Row, Settled};
 use texthub::flow::condition::weight;
 use texthub::flow::document::Method;
 use texthub::flow::said;
-use texthub::flow::step::Call;
+use texthub::flow::step::{CALL_GRACE_S, Call};
 use texthub::heard;
 use texthub::hub::entry::storable_json;
 use texthub::outside::addresses::Allowed;
@@ -28,6 +29,9 @@ heard! {
 
 /// Most bytes of an answer that a flow keeps.
 const MAX_KEPT: usize = 4_096;
+
+/// The longest that a call takes, with what is around it.
+const CALL_LASTS: SignedDuration = SignedDuration::from_secs(30);
 
 /// The worker.
 pub struct CallWebhook {
@@ -61,16 +65,27 @@ impl Caller for CallWebhook {
         ctx: &Context,
         batch: &[Message<Asked>],
     ) -> Result<Vec<Claim<Job>>, Failure> {
-        let ids: Vec<CallId> = batch.iter().map(|m| body(m).call_id).collect();
-        let rows = calls::lock(tx, &ids).await?;
-        let of_state = |state: &str| -> Vec<CallId> {
-            rows.iter().filter(|(_, row)| row.state == state).map(|(id, _)| *id).collect()
+        let asked: Vec<(&Slug, CallId)> = batch.iter().map(|m| (&body(m).tenant, body(m).call_id)).collect();
+        let rows = calls::lock(tx, &asked).await?;
+        let mut met: HashSet<CallId> = HashSet::new();
+        let turns: Vec<Turn> = batch
+            .iter()
+            .map(|message| match rows.get(&body(message).call_id) {
+                Some(row) if met.insert(body(message).call_id) => turn(ctx.now, row, message.is_redelivered),
+                Some(_) => Turn::UnderWay,
+                None => Turn::Unknown,
+            })
+            .collect();
+        let of = |turn: &Turn| -> Vec<CallId> {
+            turns.iter().zip(batch).filter(|(t, _)| *t == turn).map(|(_, m)| body(m).call_id).collect()
         };
-        let lost: Vec<Settled> =
-            of_state("calling").into_iter().map(|id| (id, Err("claimed_before".to_owned()))).collect();
-        calls::settle(tx, ctx.now, &lost).await?;
-        calls::claim(tx, &of_state("asked")).await?;
-        Ok(batch.iter().map(|message| claimed(ctx, message, &rows)).collect())
+        let failed = |turn: Turn, word: &str| -> Vec<Settled> {
+            of(&turn).into_iter().map(|id| (id, Err(word.to_owned()))).collect()
+        };
+        calls::settle(tx, ctx.now, &failed(Turn::Lost, "claimed_before")).await?;
+        calls::settle(tx, ctx.now, &failed(Turn::Late, "too_late")).await?;
+        calls::claim(tx, ctx.now, &of(&Turn::Call)).await?;
+        Ok(batch.iter().zip(turns).map(|(message, turn)| claimed(ctx, message, turn, &rows)).collect())
     }
 
     async fn call(&self, job: &Job) -> Result<Value, String> {
@@ -118,16 +133,51 @@ fn answered(ctx: &Context, message: &Message<Asked>) -> Publication {
     said::say_answered(ctx.now, message.id, body(message)).traced(message.traceparent.as_deref())
 }
 
-fn claimed(ctx: &Context, message: &Message<Asked>, rows: &HashMap<CallId, Row>) -> Claim<Job> {
-    let asked = body(message);
-    let Some(row) = rows.get(&asked.call_id).filter(|row| row.tenant == asked.tenant) else {
-        let reason = Reason::new("not_found", "no flow of this tenant asked for this call");
-        return Claim::Settled(Outcome::Reject(reason));
-    };
-    match (&row.request, row.state.as_str()) {
-        (Some(call), "asked") => Claim::Call(Job { id: asked.call_id, call: call.clone() }),
-        _ => Claim::Settled(Outcome::Done(vec![answered(ctx, message)])),
+/// What is to be done about a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// Make it.
+    Call,
+    /// It was claimed by a process that is gone: nobody knows whether it was made.
+    Lost,
+    /// The flow does not wait for it any more.
+    Late,
+    /// Somebody is making it.
+    UnderWay,
+    /// It is settled.
+    Known,
+    /// No flow of this tenant asked for it.
+    Unknown,
+}
+
+fn turn(now: Timestamp, row: &Row, is_redelivered: bool) -> Turn {
+    let since = |at: Timestamp| now.duration_since(at);
+    match (row.state.as_str(), &row.request) {
+        ("asked", Some(call)) => {
+            let waits = SignedDuration::from_millis(call.timeout_ms.into()) + SignedDuration::from_secs(CALL_GRACE_S);
+            if since(row.asked_at) < waits { Turn::Call } else { Turn::Late }
+        }
+        ("asked", None) => Turn::Late,
+        ("calling", _) if is_redelivered || row.claimed_at.is_none_or(|at| since(at) > CALL_LASTS) => Turn::Lost,
+        ("calling", _) => Turn::UnderWay,
+        _ => Turn::Known,
     }
+}
+
+fn claimed(ctx: &Context, message: &Message<Asked>, turn: Turn, rows: &HashMap<CallId, Row>) -> Claim<Job> {
+    let id = body(message).call_id;
+    let request = rows.get(&id).and_then(|row| row.request.clone());
+    let outcome = match (turn, request) {
+        (Turn::Call, Some(call)) => return Claim::Call(Job { id, call }),
+        (Turn::Unknown, _) => {
+            Outcome::Reject(Reason::new("not_found", "no flow of this tenant asked for this call"))
+        }
+        (Turn::UnderWay, _) => {
+            Outcome::Later(Duration::from_secs(2), Reason::new("being_called", "this call is being made"))
+        }
+        _ => Outcome::Done(vec![answered(ctx, message)]),
+    };
+    Claim::Settled(outcome)
 }
 
 #[cfg(test)]

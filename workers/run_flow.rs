@@ -16,7 +16,7 @@ use texthub::flow::apply::Scene;
 use texthub::flow::check::{self, Flow, Known};
 use texthub::flow::document::Node;
 use texthub::flow::step::{Effect, Event, Flows, Phase, Request, Run, step};
-use texthub::flow::store::{self, Kept};
+use texthub::flow::store::{self, Kept, Settled};
 use texthub::flow::{looks, said};
 use texthub::heard;
 use texthub::hub::contact::{self, Contact};
@@ -93,7 +93,7 @@ impl RunFlow {
             }
             return Ok(Vec::new());
         }
-        if contact.state == "offered" && matches!(message.body, Happened::FlowDue(_)) {
+        if contact.state == "offered" && !matches!(message.body, Happened::FlowTexted(_)) {
             return later(tx, ctx, message, &contact, kept).await;
         }
         let Some(room) = room::of_ids(tx, &[contact.room_id]).await?.pop() else { return Ok(Vec::new()) };
@@ -207,7 +207,8 @@ fn over(kept: &mut Kept) {
     kept.run.due_at = None;
 }
 
-/// A timer that finds its contact offered waits for what becomes of the offer.
+/// A timer, or a program's answer, that finds its contact offered waits for what becomes of the offer: the timer that then
+/// comes reads the answer from its row.
 async fn later(
     tx: &Transaction<'_>,
     ctx: &Context,
@@ -215,8 +216,17 @@ async fn later(
     contact: &Contact,
     kept: Option<Kept>,
 ) -> Result<Vec<Publication>, Failure> {
-    let (Some(mut kept), Happened::FlowDue(due)) = (kept, &message.body) else { return Ok(Vec::new()) };
-    if kept.generation != due.generation {
+    let Some(mut kept) = kept else { return Ok(Vec::new()) };
+    let counts = match &message.body {
+        Happened::FlowDue(due) => due.generation == kept.generation,
+        Happened::WebhookAnswered(answered) => {
+            let which = Settled::Id(answered.call_id);
+            let answer = store::answer(tx, &contact.tenant, contact.id, which).await?;
+            kept.run.phase == Phase::Calling && answer.is_some_and(|(number, _)| number == kept.run.call)
+        }
+        Happened::FlowTexted(_) => false,
+    };
+    if !counts {
         return Ok(Vec::new());
     }
     let due_at = ctx.now.checked_add(SignedDuration::from_secs(OFFERED_S)).unwrap_or(ctx.now);
@@ -245,10 +255,17 @@ async fn events(
             });
             events.collect()
         }
-        Happened::FlowDue(due) if due.generation == kept.generation => vec![Event::Due],
+        Happened::FlowDue(due) if due.generation == kept.generation => {
+            let answer = if kept.run.phase == Phase::Calling {
+                store::answer(tx, &contact.tenant, contact.id, Settled::Number(kept.run.call)).await?
+            } else {
+                None
+            };
+            vec![answer.map_or(Event::Due, |(number, answer)| Event::Answered(number, answer))]
+        }
         Happened::FlowDue(_) => Vec::new(),
         Happened::WebhookAnswered(answered) => {
-            let answer = store::answer(tx, &contact.tenant, contact.id, answered.call_id).await?;
+            let answer = store::answer(tx, &contact.tenant, contact.id, Settled::Id(answered.call_id)).await?;
             answer.into_iter().map(|(number, answer)| Event::Answered(number, answer)).collect()
         }
     };

@@ -64,18 +64,22 @@ impl Scene<'_, '_> {
             "with wanted as (
                select coalesce(k.id, c.skill) as skill,
                       coalesce($4::integer, k.priority, c.priority) as priority,
-                      coalesce((select a.id from agents a where a.tenant = c.tenant and a.id = $5 and a.ended_at is null),
-                               c.preferred_agent) as prefer
-               from contacts c left join skills k on k.tenant = c.tenant and k.id = coalesce($3, c.skill) and k.ended_at is null
+                      coalesce(a.id, c.preferred_agent) as prefer,
+                      -- kept for nobody where the agent is gone
+                      case when a.id is not null then $8::timestamptz end as hold_until
+               from contacts c
+               left join skills k on k.tenant = c.tenant and k.id = coalesce($3, c.skill) and k.channel = c.channel
+                 and k.ended_at is null
+               left join agents a on a.tenant = c.tenant and a.id = $5 and a.ended_at is null
                where c.id = $1)
              update contacts c set state = 'queued', skill = w.skill, priority = w.priority, preferred_agent = w.prefer,
-               flow_best = $6, flow_worst = $7, flow_hold_until = $8,
+               flow_best = $6, flow_worst = $7, flow_hold_until = w.hold_until,
                queued_at = case when c.state = 'prequeue' then $2 else c.queued_at end,
                waiting_since = case when c.state = 'prequeue' then $2 else c.waiting_since end
              from wanted w
              where c.id = $1 and c.state in ('prequeue', 'queued')
                and (c.state, c.skill, c.priority, c.preferred_agent, c.flow_best, c.flow_worst, c.flow_hold_until)
-                 is distinct from ('queued', w.skill, w.priority, w.prefer, $6, $7, $8)
+                 is distinct from ('queued', w.skill, w.priority, w.prefer, $6, $7, w.hold_until)
              returning c.skill, c.priority, c.queued_at",
             &[
                 &self.contact.id,

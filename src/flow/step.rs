@@ -28,10 +28,11 @@ pub const MAX_IN_A_ROW: u32 = 5;
 /// Most bytes of all variables together.
 pub const MAX_VARIABLES: usize = 16 * 1024;
 /// Seconds after a call's own time-out in which its answer must have come.
-const CALL_GRACE_S: i64 = 60;
+pub const CALL_GRACE_S: i64 = 60;
 
 /// The state of a contact in a flow: a row.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Run {
     /// Which flow.
     pub flow: String,
@@ -66,10 +67,11 @@ pub struct Run {
 }
 
 /// What a run waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Nothing: it is on its way.
+    #[default]
     Going,
     /// A reply, or the end of its time.
     Asking,

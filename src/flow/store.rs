@@ -178,7 +178,7 @@ pub struct Kept {
     pub is_living: bool,
 }
 
-/// The run of a locked contact.
+/// The run of a locked contact. One that cannot be read is of no flow, and so leads to an agent.
 pub async fn run_of(tx: &Transaction<'_>, contact: &Contact) -> Result<Option<Kept>, Failure> {
     let row = sql::row(
         tx,
@@ -188,7 +188,10 @@ pub async fn run_of(tx: &Transaction<'_>, contact: &Contact) -> Result<Option<Ke
     )
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let run = serde_json::from_value(row.get(0)).map_err(|error| Reason::new("broken_invariant", error.to_string()))?;
+    let run = serde_json::from_value(row.get(0)).unwrap_or_else(|error| {
+        tracing::error!(contact = %contact.id, reason = %error, "the state of a flow cannot be read; its contact is queued");
+        Run::default()
+    });
     Ok(Some(Kept { run, contact_id: contact.id, generation: row.get(1), heard_seq: row.get(2), is_living: row.get(3) }))
 }
 
@@ -302,18 +305,31 @@ pub async fn ask(
     Ok(())
 }
 
+/// Which settled call of a contact.
+#[derive(Clone, Copy, Debug)]
+pub enum Settled {
+    /// By its id.
+    Id(CallId),
+    /// By its number in the run.
+    Number(u32),
+}
+
 /// What a settled call came to: its number, and JSON or a word.
 pub async fn answer(
     tx: &Transaction<'_>,
     tenant: &Slug,
     contact: ContactId,
-    id: CallId,
+    which: Settled,
 ) -> Result<Option<(u32, Result<Value, String>)>, Failure> {
+    let (id, number) = match which {
+        Settled::Id(id) => (Some(id), None),
+        Settled::Number(number) => (None, Some(i32::try_from(number).unwrap_or(i32::MAX))),
+    };
     let row = sql::row(
         tx,
         "select number, answer, reason from flow_calls
-         where id = $1 and tenant = $2 and contact_id = $3 and state in ('answered', 'failed')",
-        &[&id, tenant, &contact],
+         where tenant = $1 and contact_id = $2 and (id = $3 or number = $4) and state in ('answered', 'failed')",
+        &[tenant, &contact, &id, &number],
     )
     .await?;
     Ok(row.map(|row| {

@@ -178,7 +178,10 @@ pub async fn activate(
 ) -> Result<Vec<Publication>, Failure> {
     sql::touch(
         tx,
-        "update contacts set state = 'active', agent = $2, accepted_at = coalesce(accepted_at, $3), held_since = $3,
+        // whoever has it decides from now on: its flow is over
+        "with flow as (
+           update flow_runs set ended_at = $3, due_at = null, phase = 'over' where contact_id = $1 and ended_at is null)
+         update contacts set state = 'active', agent = $2, accepted_at = coalesce(accepted_at, $3), held_since = $3,
            answer_due_at = null, reminded_at = null
          where id = $1",
         &[&id, agent, &now],

@@ -49,8 +49,14 @@ pub async fn requeue(
     let preferred: Vec<Option<&Slug>> = asked.iter().map(|a| a.preferred).collect();
     sql::touch(
         tx,
-        "update contacts c set state = 'queued', agent = null, waiting_since = $4, skill = coalesce(q.skill, c.skill),
-           first_skill = coalesce(c.first_skill, c.skill),
+        // somebody moved it: its flow, and what that asked of agents for its own skill, are over
+        "with flow as (
+           update flow_runs set ended_at = $4, due_at = null, phase = 'over'
+           where contact_id = any($1) and ended_at is null)
+         update contacts c set state = 'queued', agent = null, waiting_since = $4, skill = coalesce(q.skill, c.skill),
+           first_skill = coalesce(c.first_skill, c.skill), flow_hold_until = null,
+           flow_best = case when q.skill is null then c.flow_best end,
+           flow_worst = case when q.skill is null then c.flow_worst end,
            preferred_agent = q.preferred, held_since = null, answer_due_at = null, reminded_at = null
          from unnest($1::uuid[], $2::text[], $3::text[]) as q (id, skill, preferred) where c.id = q.id",
         &[&ids, &skills, &preferred, &now],

@@ -144,7 +144,7 @@ async fn a_keyword_after_the_deadline_closes_two_rooms_each_under_an_id_of_its_o
     let offer = desk.offer("mama-bear").await;
     let room = desk.accept(&offer).await;
     let client = stack.database.pool.get().await.unwrap();
-    client.execute("update sessions set deadline_at = now()", &[]).await.unwrap();
+    client.execute("update sessions set deadline_at = now() - interval '1 min'", &[]).await.unwrap();
     let stop = desk.text(CUSTOMER, OURS, "STOP").await;
     let old = desk.heard("room.closed", |fact| fact["room_id"] == room.as_str()).await;
     let new = desk.heard("room.closed", |fact| fact["room_id"] != room.as_str()).await;
