@@ -131,7 +131,7 @@ impl RunFlow {
         let Some((version, flow)) = self.flow(tx, &contact.tenant, id.as_str(), None).await? else { return Ok(None) };
         let run = Run::new(id.as_str(), version, &flow);
         flows.insert(id.as_str().to_owned(), (version, flow));
-        Ok(Some(Kept { run, contact_id: contact.id, generation: 0, heard_seq: 0, is_living: true }))
+        Ok(Some(Kept { run, generation: 0, heard_seq: 0, is_living: true }))
     }
 
     /// The run's own version, and the newest of the flows that it may hand over to. False: its own is gone.

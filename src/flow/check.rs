@@ -10,6 +10,7 @@ use super::calendar::Hours;
 use super::condition::{Condition, Language, Name, weight, with_room};
 use super::document::{Document, Node};
 use super::graph;
+use super::step;
 use super::template::Texts;
 use super::values;
 use crate::facts::ids::Slug;
@@ -204,6 +205,12 @@ impl Check<'_> {
         if document.variables.len() > MAX_VARIABLES {
             let what = format!("there are {} variables, at most {MAX_VARIABLES} are allowed", document.variables.len());
             self.say("/variables", what, "take fewer");
+        }
+        let together: usize = document.variables.values().map(weight).sum();
+        if together > step::MAX_VARIABLES {
+            let what =
+                format!("their values take {together} bytes together, at most {} are allowed", step::MAX_VARIABLES);
+            self.say("/variables", what, "take shorter ones");
         }
         for (name, value) in &document.variables {
             let place = format!("/variables/{}", part(name));

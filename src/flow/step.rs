@@ -302,9 +302,13 @@ impl<'s> Stepping<'s> {
         self.effects.push(Effect::Say(text));
     }
 
+    fn has_queued(&self) -> bool {
+        self.effects.iter().any(|effect| matches!(effect, Effect::Queue(_)))
+    }
+
     /// Something is wrong with the flow: an agent of the point of contact shall see the customer.
     fn give_up(&mut self) {
-        if !self.looks.is_queued && !self.effects.iter().any(|effect| matches!(effect, Effect::Queue(_))) {
+        if !self.looks.is_queued && !self.has_queued() {
             let nothing = Request { skill: None, priority: None, proficiency: None, prefer: None, hold_until: None };
             self.effects.push(Effect::Queue(nothing));
         }

@@ -168,8 +168,6 @@ pub async fn unpublished(
 pub struct Kept {
     /// The engine's state.
     pub run: Run,
-    /// Whose.
-    pub contact_id: ContactId,
     /// The armed timer's number; 0: none yet.
     pub generation: i32,
     /// The customer's last text that it heard.
@@ -192,7 +190,7 @@ pub async fn run_of(tx: &Transaction<'_>, contact: &Contact) -> Result<Option<Ke
         tracing::error!(contact = %contact.id, reason = %error, "the state of a flow cannot be read; its contact is queued");
         Run::default()
     });
-    Ok(Some(Kept { run, contact_id: contact.id, generation: row.get(1), heard_seq: row.get(2), is_living: row.get(3) }))
+    Ok(Some(Kept { run, generation: row.get(1), heard_seq: row.get(2), is_living: row.get(3) }))
 }
 
 /// Writes a run; one that is over ends.

@@ -104,14 +104,17 @@ impl Outside {
             Some(address) => vec![SocketAddr::new(address, port)],
             None => tokio::net::lookup_host((host.as_str(), port)).await.map_err(|_| "unknown_host")?.collect(),
         };
+        self.judge(&addresses)?;
+        Ok((host, addresses))
+    }
+
+    /// All of them must be allowed: one that is not among many is a trap, not an accident.
+    fn judge(&self, addresses: &[SocketAddr]) -> Result<(), Word> {
         if addresses.is_empty() {
             return Err("unknown_host");
         }
-        // one that is not allowed among many is a trap, not an accident
-        if !addresses.iter().all(|address| self.allowed.reaches(address.ip())) {
-            return Err("not_allowed");
-        }
-        Ok((host, addresses))
+        let is_fine = addresses.iter().all(|address| self.allowed.reaches(address.ip()));
+        if is_fine { Ok(()) } else { Err("not_allowed") }
     }
 }
 

@@ -85,8 +85,20 @@ async fn time_and_size_are_bounded() {
 }
 
 /// A name with a public and a private address, as a trap has it, is refused whole.
+#[test]
+fn one_address_that_is_not_allowed_spoils_all() {
+    let addresses = |all: &[&str]| -> Vec<SocketAddr> { all.iter().map(|one| one.parse().unwrap()).collect() };
+    let outside = Outside::new(Allowed::default());
+    assert_eq!(outside.judge(&addresses(&["93.184.215.14:80", "[2606:2800::1]:80"])), Ok(()));
+    for trap in ["10.0.0.1:80", "[::1]:80", "169.254.169.254:80"] {
+        assert_eq!(outside.judge(&addresses(&["93.184.215.14:80", trap])), Err("not_allowed"), "{trap}");
+        assert_eq!(outside.judge(&addresses(&[trap, "93.184.215.14:80"])), Err("not_allowed"), "{trap}");
+    }
+    assert_eq!(outside.judge(&[]), Err("unknown_host"));
+}
+
 #[tokio::test]
-async fn the_connection_goes_to_an_address_that_was_judged() {
+async fn a_name_is_resolved_to_addresses_that_were_judged() {
     let url = Url::parse("http://localhost:81/").unwrap();
     let (host, addresses) = open().resolve(&url).await.unwrap();
     assert_eq!(host, "localhost");

@@ -1,6 +1,9 @@
 //! Flows through real servers: published, attached, and lived through by customers of both channels, with everything said
 //! twice, with a worker that ends at every point, and by the commands that people use.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value, json};
 
 use crate::support::desk::Desk;
@@ -13,12 +16,15 @@ const AGENT: &str = "mama-bear";
 /// Of the process that ended itself.
 const SIGABRT: i32 = 6;
 
-/// A question, a short wait, a program that may not be called, and an agent.
-fn menu(skill: &str) -> Value {
+/// Where nothing listens, and nothing may be called.
+const NOWHERE: &str = "http://127.0.0.1:9/";
+
+/// A question, a program and, where it has no answer, a short wait, and an agent.
+fn menu(skill: &str, program: &str) -> Value {
     json!({"name": "Menu", "start": "ask", "variables": {"reply": "", "crm": null}, "nodes": {
         "ask": {"type": "ask", "text": "Hot or cold?", "store": "reply", "timeout_s": 60,
                 "branches": [{"keywords": ["hot", "cold"], "next": "hook"}], "otherwise": "bye", "timed_out": "bye"},
-        "hook": {"type": "webhook", "url": "http://127.0.0.1:9/", "store": "crm", "next": "bye", "failed": "moment"},
+        "hook": {"type": "webhook", "url": program, "store": "crm", "next": "thanks", "failed": "moment"},
         "moment": {"type": "wait", "seconds": 1, "next": "thanks"},
         "thanks": {"type": "send", "text": "{{ vars.reply }} it is, {{ contact.customer }}.", "next": "agent"},
         "agent": {"type": "request_agent", "skill": skill, "priority": 7, "waited": [{"seconds": 3600, "next": "bye"}]},
@@ -27,10 +33,14 @@ fn menu(skill: &str) -> Value {
 
 /// The example's tenant, with flows at the number of complaints and at the website.
 async fn bears() -> Stack {
+    bears_who_ask(NOWHERE).await
+}
+
+async fn bears_who_ask(program: &str) -> Stack {
     let stack = Stack::new().await;
     stack.command(&["apply", &stack.file("tenant.toml", EXAMPLE)]).success();
     for (id, skill) in [("sms-menu", "too-hot-too-cold"), ("chat-menu", "porridge-chat")] {
-        let file = stack.file(&format!("{id}.json"), &menu(skill).to_string());
+        let file = stack.file(&format!("{id}.json"), &menu(skill, program).to_string());
         stack.command(&["flow", "publish", &file, "--tenant", BEARS, "--id", id]).success();
     }
     stack.command(&["apply", &stack.file("tenant.toml", &with_flows())]).success();
@@ -118,8 +128,7 @@ async fn a_visitor_of_the_chat_goes_through_a_flow_too() {
 }
 
 /// The worker ends itself at each point of its loop, for each of its four messages: the conversation goes on as if nothing had been.
-async fn ends_at(worker: &str, points: &[&str], nths: &[u32]) {
-    let stack = bears().await;
+async fn ends_at(stack: &Stack, worker: &str, points: &[&str], nths: &[u32]) {
     let roles = [
         "receive_sms",
         "route_contact",
@@ -148,28 +157,51 @@ async fn ends_at(worker: &str, points: &[&str], nths: &[u32]) {
         };
         let (_second, ()) = tokio::join!(took_over, lives_through(&desk, &customer));
     }
-    let hub = count(&stack, "select count(*) from entries where author = 'hub'").await;
+    let hub = count(stack, "select count(*) from entries where author = 'hub'").await;
     assert_eq!(hub, 2 * customers, "each text once");
-    assert_eq!(count(&stack, "select count(*) from flow_calls").await, customers);
-    clean(&stack);
+    assert_eq!(count(stack, "select count(*) from flow_calls").await, customers);
+    clean(stack);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn run_flow_may_end_at_any_point() {
     let points = ["before_commit", "after_commit", "before_publish", "after_publish"];
-    ends_at("run_flow", &points, &[1, 2, 3, 4]).await;
+    ends_at(&bears().await, "run_flow", &points, &[1, 2, 3, 4]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn call_webhook_may_end_at_any_point() {
-    ends_at("call_webhook", &["after_claim", "after_call", "after_commit", "before_publish", "after_publish"], &[1])
-        .await;
+    let (program, calls) = counting_program().await;
+    let mut stack = bears_who_ask(&program).await;
+    stack.webhook_private = "127.0.0.1";
+    let points = ["after_claim", "after_call", "after_commit", "before_publish", "after_publish"];
+    ends_at(&stack, "call_webhook", &points, &[1]).await;
+    // one process ended before it called: nobody calls in its place, since nobody knows that
+    assert_eq!(calls.load(Ordering::Relaxed), points.len() - 1, "none is called twice");
+    let reasons = "select count(*) from flow_calls where reason = 'claimed_before'";
+    assert_eq!(count(&stack, reasons).await, 2, "ended between its claim and what came of it");
+    assert_eq!(count(&stack, "select count(*) from flow_calls where state = 'answered'").await, 3);
+}
+
+/// A program that has an answer, and how often it was asked.
+async fn counting_program() -> (String, Arc<AtomicUsize>) {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let answer = move || async move {
+        counted.fetch_add(1, Ordering::Relaxed);
+        axum::Json(json!({"name": "Goldilocks"}))
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let routes = axum::Router::new().route("/", axum::routing::post(answer));
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    (url, calls)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_what_is_right_is_published_and_only_what_is_published_is_attached() {
     let stack = Stack::new().await;
-    let flow = menu("too-hot-too-cold");
+    let flow = menu("too-hot-too-cold", NOWHERE);
     let file = stack.file("menu.json", &flow.to_string());
     let publish = ["flow", "publish", &file, "--tenant", BEARS, "--id", "sms-menu", "--by", "mama"];
     assert!(stack.command(&publish).failure(1).contains("there is no tenant"));
@@ -202,7 +234,11 @@ async fn only_what_is_right_is_published_and_only_what_is_published_is_attached(
     let shown = stack.command(&["flow", "history", "--tenant", BEARS, "--id", "sms-menu", "--show", "1"]).success();
     assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), flow);
 
-    let other = stack.file("chat.json", &menu("porridge-chat").to_string());
+    for example in ["simple-skill", "language-menu", "vip-overflow"] {
+        let file = format!("{}/examples/flows/{example}.json", env!("CARGO_MANIFEST_DIR"));
+        stack.command(&["flow", "publish", &file, "--tenant", BEARS, "--id", example]).success();
+    }
+    let other = stack.file("chat.json", &menu("porridge-chat", NOWHERE).to_string());
     stack.command(&["flow", "publish", &other, "--tenant", BEARS, "--id", "chat-menu"]).success();
     let applied: Value = serde_json::from_str(&stack.command(&["apply", &attached, "--json"]).success()).unwrap();
     assert_eq!(applied["changes"].as_array().unwrap().len(), 2);

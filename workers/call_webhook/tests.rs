@@ -150,4 +150,39 @@ async fn a_call_of_another_tenant_is_none() {
     let tx = client.transaction().await.unwrap();
     let claims = CallWebhook::new(Allowed::default()).claim(&tx, &Context { now: at(11) }, &batch).await.unwrap();
     assert!(matches!(&claims[..], [Claim::Settled(Outcome::Reject(reason))] if reason.word == "not_found"));
+    tx.commit().await.unwrap();
+    assert_eq!(column(&database.pool, "select state from flow_calls").await, ["asked"], "it waits for its own tenant");
+}
+
+/// Claims at a second, in a transaction of its own.
+async fn claims_at(pool: &Pool, second: i64, batch: &[Message<Asked>]) -> Vec<Claim<Job>> {
+    let mut client = pool.get().await.unwrap();
+    let tx = client.transaction().await.unwrap();
+    let worker = CallWebhook::new(Allowed::default());
+    let claims = worker.claim(&tx, &Context { now: at(second) }, batch).await.unwrap();
+    tx.commit().await.unwrap();
+    claims
+}
+
+#[tokio::test]
+async fn a_doubled_ask_waits_while_the_first_is_under_way_and_then_says_what_came_of_it() {
+    let database = Database::new().await;
+    let batch = asked(&database.pool, "https://crm.example/").await;
+    let pool = &database.pool;
+    let twice = [batch.clone(), batch.clone()].concat();
+    assert!(matches!(claims_at(pool, 11, &twice).await[..], [Claim::Call(_), Claim::Settled(Outcome::Later(..))]));
+    assert!(matches!(claims_at(pool, 12, &batch).await[..], [Claim::Settled(Outcome::Later(..))]));
+    assert_eq!(column(pool, "select state from flow_calls").await, ["calling"], "nobody spoiled it");
+    // its caller has been gone for longer than any call lasts
+    assert!(matches!(claims_at(pool, 42, &batch).await[..], [Claim::Settled(Outcome::Done(_))]));
+    assert_eq!(column(pool, "select reason from flow_calls").await, ["claimed_before"]);
+}
+
+#[tokio::test]
+async fn a_call_that_the_flow_no_longer_waits_for_is_not_made() {
+    let database = Database::new().await;
+    let batch = asked(&database.pool, "https://crm.example/").await;
+    // two seconds of its own and the grace
+    assert!(matches!(claims_at(&database.pool, 72, &batch).await[..], [Claim::Settled(Outcome::Done(_))]));
+    assert_eq!(column(&database.pool, "select state || ' ' || reason from flow_calls").await, ["failed too_late"]);
 }

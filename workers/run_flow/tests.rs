@@ -368,3 +368,5 @@ async fn a_contact_keeps_the_version_that_it_began_with() {
         assert!(client.batch_execute(change).await.is_err(), "{change}");
     }
 }
+
+mod hand_over;

@@ -96,6 +96,13 @@ impl Check<'_> {
         self.stores(document, place, node.store.as_deref());
         self.within(format!("{place}/timeout_ms"), node.timeout_ms.into(), 100..=10_000);
         for (name, source) in &node.body {
+            if name.is_empty() || name.len() > 64 || name.contains(['/', '~']) {
+                self.say(
+                    format!("{place}/body/{}", part(name)),
+                    format!("{name:?} is no name"),
+                    "use at most 64 signs, without / and ~",
+                );
+            }
             self.condition(document, format!("{place}/body/{}", part(name)), source);
         }
         let fine = reqwest::Url::parse(&node.url).is_ok_and(|url| {

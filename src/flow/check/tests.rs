@@ -151,6 +151,22 @@ fn nobody_is_asked_while_queued() {
 }
 
 #[test]
+fn variables_have_room_together_and_a_programs_names_are_plain() {
+    let variables = |count: usize| -> serde_json::Map<String, Value> {
+        (0..count).map(|nth| (format!("v{nth}"), json!("x".repeat(3_998)))).collect()
+    };
+    let document = |count: usize, name: &str| {
+        json!({"name": "x", "start": "a", "variables": variables(count), "nodes": {
+            "a": {"type": "webhook", "url": "https://example.com/", "body": {name: "1"}, "next": "end", "failed": "end"},
+            "end": {"type": "end"}}})
+    };
+    assert_eq!(places(&document(4, "who")), [""; 0]);
+    assert_eq!(places(&document(5, "who")), ["/variables"]);
+    assert_eq!(places(&document(4, "a/b")), ["/nodes/a/body/a~1b"]);
+    assert_eq!(places(&document(4, "")), ["/nodes/a/body/"]);
+}
+
+#[test]
 fn a_document_too_large_is_not_even_read() {
     assert!(flow(&" ".repeat(300_000), &Known::default()).is_err());
     let nodes: Map<String, Value> = (0..501).map(|n| (format!("n{n}"), json!({"type": "end"}))).collect();

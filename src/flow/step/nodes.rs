@@ -20,6 +20,11 @@ impl Stepping<'_> {
                 self.say("/text", "");
                 self.run.go(&send.next);
             }
+            // another flow handed a contact over that is queued already: whatever it writes now is for the agent
+            Node::Ask(ask) if self.looks.is_queued || self.has_queued() => {
+                self.run.note("asked_while_queued");
+                self.run.go(&ask.timed_out);
+            }
             Node::Ask(ask) => {
                 self.say("/text", "");
                 self.run.phase = Phase::Asking;

@@ -109,6 +109,24 @@ fn while_queued_each_exit_by_time_is_taken_once_and_the_clock_goes_on() {
 }
 
 #[test]
+fn nobody_is_asked_while_queued() {
+    let asks = json!({"name": "b", "start": "ask", "nodes": {
+        "ask": {"type": "ask", "text": "hot?", "timeout_s": 60, "branches": [], "otherwise": "end", "timed_out": "sorry"},
+        "sorry": {"type": "send", "text": "sorry", "next": "agent"}, "agent": {"type": "request_agent", "skill": "sms"},
+        "end": {"type": "end"}}});
+    let hands = json!({"name": "a", "start": "agent", "nodes": {
+        "agent": {"type": "request_agent", "skill": "sms", "waited": [{"seconds": 30, "next": "over"}]},
+        "over": {"type": "transfer_flow", "flow": "b"}}});
+    let flows = flows(&[("a", hands), ("b", asks)]);
+    let (mut run, _) = began(&flows);
+    let queued = Looks { is_queued: true, ..looks(30) };
+    let effects = step(&flows, &mut run, Event::Due, &queued);
+    assert_eq!(effects.first(), Some(&say("sorry")));
+    assert!(matches!(effects.last(), Some(Effect::Queue(_))), "{effects:?}");
+    assert_eq!(run.phase, Phase::Over);
+}
+
+#[test]
 fn nobody_logged_in_and_a_long_queue_lead_elsewhere() {
     let document = json!({"name": "x", "start": "agent", "nodes": {
         "agent": {"type": "request_agent", "skill": "sms", "nobody_logged_in": "nobody",

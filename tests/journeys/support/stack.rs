@@ -31,6 +31,8 @@ pub struct Stack {
     pub http: Client,
     /// P, as processes are told it.
     pub partitions: u32,
+    /// Private networks that webhooks may call.
+    pub webhook_private: &'static str,
     folder: PathBuf,
     simulator_port: u16,
     vhost: String,
@@ -63,8 +65,8 @@ impl Stack {
         std::fs::create_dir_all(&folder).unwrap();
         let simulator_port = free_port();
         let simulator_url = format!("http://127.0.0.1:{simulator_port}");
-        let partitions = 4;
-        Self { database, amqp_url, simulator_url, http, partitions, folder, simulator_port, vhost }
+        let (partitions, webhook_private) = (4, "");
+        Self { database, amqp_url, simulator_url, http, partitions, webhook_private, folder, simulator_port, vhost }
     }
 
     /// Starts a process with these roles and awaits that it is ready.
@@ -99,6 +101,7 @@ impl Stack {
             .env("TEXTHUB_SIMULATOR_URL", &self.simulator_url)
             .env("TEXTHUB_SIMULATOR_RECORD", self.folder.join("simulator"))
             .env("TEXTHUB_PARTITIONS", self.partitions.to_string())
+            .env("TEXTHUB_WEBHOOK_PRIVATE", self.webhook_private)
             .env("TEXTHUB_CRASH_AT", crash_at)
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log).unwrap())
