@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Pool, PoolError, QueueMode, RecyclingMethod, Runtime, Timeouts,
+};
 use tokio_postgres::NoTls;
 
 use crate::failure::Failure;
@@ -34,6 +36,8 @@ pub fn pool(url: &str, name: &str, size: usize) -> Result<Pool, String> {
     let wait = Some(Duration::from_secs(10));
     Pool::builder(manager)
         .max_size(size)
+        // the connection used last has its plans and its catalogue at hand
+        .queue_mode(QueueMode::Lifo)
         .timeouts(Timeouts { wait, create: wait, recycle: wait })
         .runtime(Runtime::Tokio1)
         .post_create(Hook::async_fn(|client, _| {

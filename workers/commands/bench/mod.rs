@@ -36,6 +36,9 @@ pub struct Asked {
     /// Seconds of each latency measurement.
     #[arg(long, default_value_t = 15)]
     seconds: u64,
+    /// Texts a second of the latency measurement; by default a tenth of the rate of the rounds.
+    #[arg(long)]
+    rate: Option<f64>,
     /// Measure what an assignment costs instead, among many agents and in long queues.
     #[arg(long)]
     matching: bool,
@@ -87,7 +90,7 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
         ratios.push(rate / raw);
     }
     let (rate, raw, ratio) = (median(&mut rates), median(&mut raws), median(&mut ratios));
-    let per_second = (rate / 10.0).max(1.0);
+    let per_second = asked.rate.unwrap_or(rate / 10.0).max(1.0);
     let late = latencies(asked, &link, &pool, &texts, per_second, config.partitions).await?;
     if asked.json {
         let inbound = json!({"rate": rate.round(), "raw": raw.round(), "ratio": hundredths(ratio)});
