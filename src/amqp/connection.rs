@@ -2,10 +2,15 @@
 //! consumers do not). While the broker is blocked, nobody takes new messages.
 
 use futures_util::StreamExt;
+use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties, Event};
 use tokio::sync::watch;
 
 use super::{Lost, patiently};
+
+/// Largest frame, in bytes, where the URL names none. lapin keeps room for 32 of them each way and connection: with the
+/// 128 KiB that the broker would take, an idle role holds 16 MiB more.
+const FRAME_MAX: u32 = 65_536;
 
 /// The two connections and whether the broker is blocked.
 pub struct Link {
@@ -20,10 +25,14 @@ impl Link {
     /// # Errors
     /// `Lost` where the broker does not answer or refuses.
     pub async fn connect(url: &str, name: &str) -> Result<Self, Lost> {
+        let mut uri: AMQPUri = url
+            .parse()
+            .map_err(|_| Lost("TEXTHUB_AMQP_URL cannot be read; write amqp://user:password@host:port/vhost".into()))?;
+        uri.query.frame_max.get_or_insert(FRAME_MAX);
         let open = |part: &str| {
             let properties = ConnectionProperties::default().with_connection_name(format!("{name} {part}").into());
-            let url = url.to_owned();
-            async move { patiently("connect", Connection::connect(&url, properties)).await }
+            let uri = uri.clone();
+            async move { patiently("connect", Connection::connect_uri(uri, properties)).await }
         };
         let publish = open("publish").await?;
         let consume = open("consume").await?;
