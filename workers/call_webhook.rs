@@ -169,9 +169,7 @@ fn claimed(ctx: &Context, message: &Message<Asked>, turn: Turn, rows: &HashMap<C
     let request = rows.get(&id).and_then(|row| row.request.clone());
     let outcome = match (turn, request) {
         (Turn::Call, Some(call)) => return Claim::Call(Job { id, call }),
-        (Turn::Unknown, _) => {
-            Outcome::Reject(Reason::new("not_found", "no flow of this tenant asked for this call"))
-        }
+        (Turn::Unknown, _) => Outcome::Reject(Reason::new("not_found", "no flow of this tenant asked for this call")),
         (Turn::UnderWay, _) => {
             Outcome::Later(Duration::from_secs(2), Reason::new("being_called", "this call is being made"))
         }
