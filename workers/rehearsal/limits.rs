@@ -165,6 +165,8 @@ async fn two_chats_of_two_slots_and_a_text_fill_a_limit_of_five_and_three_chats_
     assert_eq!(come(pool, 10, "chat", &[1, 2, 3]).await, to("papa", &[1, 2]));
     assert_eq!(stands(pool, 11).await, "4 0 2");
     assert_eq!(why_not(pool, 11, 3).await, "no_free_slot: slots 4/5, and the contact takes 2");
+    let taken_over = asked(pool, 11, 900, "takeover.asked", "ranger", 3).await;
+    assert_eq!(refusal(&taken_over), "no_free_slot", "one slot is free");
     assert_eq!(come(pool, 12, "sms", &[4, 5]).await, to("papa", &[4]), "a chat that waits before them blocks no text");
     assert_eq!(stands(pool, 40).await, "5 1 2");
     let made = column(pool, "select slots from offers order by slots").await;

@@ -51,7 +51,13 @@ const BREACHES: &[(&str, &str, &str)] = &[
         "while gretel of three-bears is free",
     ),
     ("the_ready_are_noted", "update agents set session_limit = 4, slot_limit = 4 where id = 'gretel'", "not noted"),
-    ("the_ready_are_noted", "update agents set sms_limit = 1, sms_most = 1; update tenants set chat_slots = 5", "and is not"),
+    (
+        "the_ready_are_noted",
+        "update agents set session_limit = 4, slot_limit = 4, sms_limit = 3, sms_most = 3 where id = 'gretel';
+         insert into ready_agents (tenant, skill, agent, proficiency, idle_since, rank)
+         values ('three-bears', 'porridge-orders', 'gretel', 1, now(), 1)",
+        "and is not",
+    ),
     (
         "the_ready_are_noted",
         "insert into ready_agents (tenant, skill, agent, proficiency, idle_since, rank)
@@ -192,6 +198,11 @@ async fn cool_downs_holds_and_a_lowered_limit_are_no_breaches() {
     assert_eq!(broken(&stack, &format!("{free} {cooling}")).await, []);
     let held = "update contacts set preferred_agent = 'hansel' where state = 'queued'";
     assert_eq!(broken(&stack, &format!("{free} {held}")).await, []);
+    for full in
+        ["update agents set sms_limit = 3, sms_most = 3 where id = 'gretel'", "update tenants set sms_slots = 2"]
+    {
+        assert_eq!(broken(&stack, &format!("{free} {full}; delete from ready_agents")).await, [], "{full}");
+    }
     let lowered = "update agents set session_limit = 1, slot_limit = 1, limit_set_at = clock_timestamp()
                    where id = 'gretel'";
     assert_eq!(broken(&stack, lowered).await, []);

@@ -17,11 +17,11 @@ pub struct Agent {
     pub limit: i32,
     /// Contacts by chat that hold slots.
     pub chat: i32,
-    /// 12: the shared limit alone.
-    pub chat_limit: i32,
+    /// Most of these; none: the shared limit alone.
+    pub chat_limit: Option<i32>,
     /// By SMS.
     pub sms: i32,
-    pub sms_limit: i32,
+    pub sms_limit: Option<i32>,
 }
 
 /// A waiting or live room.
@@ -109,7 +109,8 @@ pub async fn read(pool: &Pool, tenant: Option<&str>) -> anyhow::Result<Reading> 
 async fn agents(client: &tokio_postgres::Client, tenant: Option<&str>) -> anyhow::Result<Vec<Agent>> {
     let rows = client
         .query(
-            "select tenant, id, team, state, code, slots_used, slot_limit, chat_used, chat_most, sms_used, sms_most
+            "select tenant, id, team, state, code, slots_used, slot_limit, chat_used, nullif(chat_most, 12), sms_used,
+                    nullif(sms_most, 12)
              from agents where ended_at is null and ($1::text is null or tenant = $1)
              order by state, tenant, id limit 40",
             &[&tenant],

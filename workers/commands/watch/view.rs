@@ -77,7 +77,7 @@ fn agents(reading: &Reading) -> Table<'static> {
 
 /// Contacts by channel, with the limits of their own.
 fn channels(agent: &Agent) -> String {
-    let of = |used: i32, limit: i32| if limit < 12 { format!("{used}/{limit}") } else { used.to_string() };
+    let of = |used: i32, limit: Option<i32>| limit.map_or(used.to_string(), |limit| format!("{used}/{limit}"));
     format!("{} sms {} chat", of(agent.sms, agent.sms_limit), of(agent.chat, agent.chat_limit))
 }
 
