@@ -182,8 +182,8 @@ pub async fn add(tx: &Transaction<'_>, now: Timestamp, contacts: &[&Contact]) ->
     Ok(())
 }
 
-/// Makes a locked contact active with an agent of whom so many slots are reserved for it. Says its timer, where the skill asks for answers
-/// in time.
+/// Makes a locked contact active with an agent of whom so many slots are reserved for it. Says its timer, where the skill
+/// asks for answers in time.
 pub async fn activate(
     tx: &Transaction<'_>,
     now: Timestamp,
