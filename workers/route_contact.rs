@@ -14,7 +14,7 @@ use texthub::facts::said::{AgentChanged, AgentFreed, ContactQueued, OfferOutcome
 use texthub::failure::Failure;
 use texthub::heard;
 use texthub::hub::offer::{self, Offer};
-use texthub::hub::slot::{self, Asks, Reservation};
+use texthub::hub::slot::{self, Asks, Hold};
 use texthub::hub::sql;
 use texthub::routing::choose::Pair;
 use texthub::routing::skill::Skill;
@@ -173,7 +173,7 @@ async fn claim(
     let worst = next.iter().map(|n| n.waiting.worst).max().unwrap_or(WORST);
     // those who must not get a contact yet stand in the way of the others: look as much further
     let most = i64::try_from(next.len() + cooling.len()).unwrap_or(MOST);
-    let ready = candidates::of_skill(tx, tenant, slug, most, worst, &preferred).await?;
+    let ready = candidates::of_skill(tx, (tenant, slug), &set, most, worst, &preferred).await?;
     let in_queue: Vec<choose::Waiting> = next.iter().map(|n| n.waiting.clone()).collect();
     let pairs = choose::choose(set.choice, &in_queue, &ready, &cooling);
     let is_queue_seen = i64::try_from(next.len()).unwrap_or(MOST) < limit;
@@ -217,6 +217,7 @@ fn offers(
             accepts_by_itself: set.accepts_by_itself,
             from_agent: None,
             chosen: Some(pair.chosen.clone()),
+            slots: set.slots,
         };
         Some((offer, contact.traceparent.clone()))
     });
@@ -233,16 +234,23 @@ async fn reserve(
     if offers.is_empty() {
         return Ok(());
     }
-    let mut wanted: BTreeMap<&Slug, i32> = BTreeMap::new();
+    // one claim is of one skill: the same channel, and the same slots of each
+    let mut wanted: BTreeMap<&Slug, Hold> = BTreeMap::new();
     for (offer, _) in offers {
-        *wanted.entry(&offer.agent).or_default() += 1;
+        let hold = wanted.entry(&offer.agent).or_insert_with(|| Hold {
+            tenant: tenant.clone(),
+            agent: offer.agent.clone(),
+            channel: offer.ends.channel.clone(),
+            contacts: 0,
+            slots: offer.slots,
+        });
+        hold.contacts += 1;
     }
-    let wanted: Vec<(Slug, Slug, i32)> =
-        wanted.into_iter().map(|(agent, n)| (tenant.clone(), agent.clone(), n)).collect();
+    let wanted: Vec<Hold> = wanted.into_values().collect();
     let made: Vec<Offer> = offers.iter().map(|(offer, _)| offer.clone()).collect();
     let (reserved, ()) =
         tokio::try_join!(biased; slot::reserve(tx, now, Asks::Available, &wanted), offer::make(tx, &made))?;
-    if reserved.iter().any(|answer| *answer != Reservation::Reserved) {
+    if reserved.iter().any(Result::is_err) {
         return Err(Failure::Retry("a locked candidate had no slot".into()));
     }
     Ok(())

@@ -91,7 +91,7 @@ async fn accept(
         return transferred(tx, ctx, message, offer).await;
     }
     offer::settle(tx, ctx.now, OfferOutcome::Accepted, &[(offer.id, message.id, "accepted")]).await?;
-    let timers = contact::activate(tx, ctx.now, message.id, offer.contact_id, &offer.agent).await?;
+    let timers = contact::activate(tx, ctx.now, message.id, offer.contact_id, &offer.agent, offer.slots).await?;
     room::assign(tx, &[(offer.room_id, &offer.agent)]).await?;
     presence::answered(tx, &offer.tenant, &offer.agent).await?;
     let mut said = vec![offer::say_settled(ctx.now, message.id, &offer.over(), OfferOutcome::Accepted, "accepted")];

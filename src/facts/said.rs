@@ -164,6 +164,8 @@ super::facts! {
         #[serde(default, skip_serializing_if = "Option::is_none")] why: Option<String>,
         /// Of a transfer: who has the contact until it is accepted.
         #[serde(default, skip_serializing_if = "Option::is_none")] from_agent: Option<Slug>,
+        /// Slots that it takes of the agent's limit.
+        #[serde(default)] slots: i32,
     }
     /// An offer is over.
     OfferSettled = "offer.settled" to Both {
@@ -259,10 +261,18 @@ super::facts! {
         #[serde(default, skip_serializing_if = "Option::is_none")] next_state: Option<AgentState>,
         /// Why unavailable.
         #[serde(skip_serializing_if = "Option::is_none")] code: Option<Slug>,
-        /// Pending offers + active + wrap-up contacts.
+        /// What pending offers, active and wrap-up contacts take: a slot each, or as many as their channel takes.
         slots_used: i32,
-        /// Most concurrent contacts.
+        /// Most slots in use, SMS and chat together.
         limit: i32,
+        /// Contacts by SMS among them.
+        #[serde(default)] sms_used: i32,
+        /// Most contacts by SMS, where the channel has a limit of its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")] sms_limit: Option<i32>,
+        /// Contacts by chat among them.
+        #[serde(default)] chat_used: i32,
+        /// Most contacts by chat, where the channel has a limit of its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")] chat_limit: Option<i32>,
     }
     /// A slot of an agent became free.
     AgentFreed = "agent.freed" to Both {
@@ -272,10 +282,18 @@ super::facts! {
         state: AgentState,
         /// Why unavailable.
         #[serde(skip_serializing_if = "Option::is_none")] code: Option<Slug>,
-        /// Pending offers + active + wrap-up contacts.
+        /// What pending offers, active and wrap-up contacts take: a slot each, or as many as their channel takes.
         slots_used: i32,
-        /// Most concurrent contacts.
+        /// Most slots in use, SMS and chat together.
         limit: i32,
+        /// Contacts by SMS among them.
+        #[serde(default)] sms_used: i32,
+        /// Most contacts by SMS, where the channel has a limit of its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")] sms_limit: Option<i32>,
+        /// Contacts by chat among them.
+        #[serde(default)] chat_used: i32,
+        /// Most contacts by chat, where the channel has a limit of its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")] chat_limit: Option<i32>,
     }
     /// A contact is over.
     ContactClosed = "contact.closed" to Announce {

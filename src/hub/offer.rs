@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use super::room::Ends;
-use super::{slot, sql};
+use super::slot::{self, Hold};
+use super::sql;
 use crate::facts::due::OfferDue;
 use crate::facts::envelope::{Fact, Publication, To};
 use crate::facts::heard::{self, Answer, OfferAnswered};
@@ -51,6 +52,8 @@ pub struct Offer {
     pub from_agent: Option<Slug>,
     /// What the agent was chosen by; not read back.
     pub chosen: Option<Chosen>,
+    /// Slots that were reserved for it.
+    pub slots: i32,
 }
 
 /// Makes offers for queued, locked contacts whose agents' slots are reserved.
@@ -74,24 +77,25 @@ pub async fn make(tx: &Transaction<'_>, offers: &[Offer]) -> Result<(), Failure>
     let chosen: Vec<Option<(i32, Timestamp, Option<Slug>)>> = offers.iter().map(chosen).collect();
     let proficiencies: Vec<Option<i32>> = chosen.iter().map(|c| c.as_ref().map(|c| c.0)).collect();
     let idle: Vec<Option<Timestamp>> = chosen.iter().map(|c| c.as_ref().map(|c| c.1)).collect();
+    let slots: Vec<i32> = offers.iter().map(|o| o.slots).collect();
     let next: Vec<Option<&Slug>> = chosen.iter().map(|c| c.as_ref().and_then(|c| c.2.as_ref())).collect();
     let offered = sql::touch(
         tx,
         "with made as (
            insert into offers (id, tenant, contact_id, room_id, agent, state, made_at, lapses_at, caused_by, ordinal,
-                               why, accepts_by_itself, skill, proficiency, idle_since, runner_up)
+                               why, accepts_by_itself, skill, proficiency, idle_since, runner_up, slots)
            select id, tenant, contact, room, agent, 'pending', made_at, lapses_at, cause, ordinal, why, by_itself, skill,
-                  proficiency, idle_since, runner_up
+                  proficiency, idle_since, runner_up, slots
            from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[],
                        $7::timestamptz[], $8::uuid[], $9::int[], $10::text[], $11::bool[], $12::text[], $13::int[], $14::timestamptz[],
-                       $15::text[])
+                       $15::text[], $16::int[])
              as o (id, tenant, contact, room, agent, made_at, lapses_at, cause, ordinal, why, by_itself, skill,
-                   proficiency, idle_since, runner_up)
-           returning contact_id, agent)
-         update contacts c set state = 'offered', agent = made.agent
+                   proficiency, idle_since, runner_up, slots)
+           returning contact_id, agent, slots)
+         update contacts c set state = 'offered', agent = made.agent, slots = made.slots
          from made where c.id = made.contact_id and c.state = 'queued'",
         &[&ids, &tenants, &contacts, &rooms, &agents, &made, &lapses, &causes, &ordinals, &whys, &accepted, &skills,
-          &proficiencies, &idle, &next],
+          &proficiencies, &idle, &next, &slots],
     )
     .await?;
     if offered == offers.len() as u64 {
@@ -106,8 +110,8 @@ pub async fn hand(tx: &Transaction<'_>, offer: &Offer) -> Result<(), Failure> {
     sql::touch(
         tx,
         "insert into offers (id, tenant, contact_id, room_id, agent, state, made_at, lapses_at, caused_by, ordinal, from_agent,
-                             skill, why)
-         values ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10, $11, $12)",
+                             skill, why, slots)
+         values ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10, $11, $12, $13)",
         &[
             &offer.id,
             &offer.ends.tenant,
@@ -121,6 +125,7 @@ pub async fn hand(tx: &Transaction<'_>, offer: &Offer) -> Result<(), Failure> {
             &offer.from_agent,
             &offer.skill,
             &offer.why,
+            &offer.slots,
         ],
     )
     .await?;
@@ -133,13 +138,13 @@ pub async fn of_causes(tx: &Transaction<'_>, causes: &[FactId]) -> Result<Vec<(O
         tx,
         "select o.id, o.contact_id, o.room_id, o.agent, coalesce(o.skill, c.skill), r.tenant, r.channel, r.our_number, r.our_country,
                 r.customer_number, c.queued_at, o.made_at, o.lapses_at, o.caused_by, o.ordinal,
-                o.why, o.accepts_by_itself, o.from_agent, r.traceparent
+                o.why, o.accepts_by_itself, o.from_agent, o.slots, r.traceparent
          from offers o join contacts c on c.id = o.contact_id join rooms r on r.id = o.room_id
          where o.caused_by = any($1) order by o.caused_by, o.ordinal",
         &[&causes],
     )
     .await?;
-    Ok(rows.iter().map(|row| (from_row(row), row.get(18))).collect())
+    Ok(rows.iter().map(|row| (from_row(row), row.get(19))).collect())
 }
 
 fn from_row(row: &Row) -> Offer {
@@ -158,6 +163,7 @@ fn from_row(row: &Row) -> Offer {
         why: row.get(15),
         accepts_by_itself: row.get(16),
         from_agent: row.get(17),
+        slots: row.get(18),
         chosen: None,
     }
 }
@@ -184,6 +190,7 @@ pub fn say_made(offer: &Offer) -> Vec<Publication> {
         lapses_at: offer.lapses_at,
         why: offer.why.clone(),
         from_agent: offer.from_agent.clone(),
+        slots: offer.slots,
     };
     let due = OfferDue {
         id: offer.caused_by.derive(OfferDue::NAME, nth),
@@ -229,9 +236,24 @@ pub struct Pending {
     pub lapses_at: Timestamp,
     /// Of a transfer: who keeps the contact until it is accepted.
     pub from_agent: Option<Slug>,
+    /// `sms` or `chat`.
+    pub channel: String,
+    /// Slots that were reserved for it.
+    pub slots: i32,
 }
 
+const PENDING: &str =
+    "select o.id, o.contact_id, o.room_id, o.tenant, o.agent, o.state, o.lapses_at, o.from_agent, c.channel,
+    o.slots from offers o join contacts c on c.id = o.contact_id";
+
 impl Pending {
+    /// What it holds of its agent.
+    #[must_use]
+    pub fn hold(&self) -> Hold {
+        let (tenant, agent, channel) = (self.tenant.clone(), self.agent.clone(), self.channel.clone());
+        Hold { tenant, agent, channel, contacts: 1, slots: self.slots }
+    }
+
     /// What its settling tells.
     #[must_use]
     pub fn over(&self) -> Over<'_> {
@@ -247,36 +269,21 @@ impl Pending {
 
 /// Reads offers without a lock.
 pub async fn of_ids(tx: &Transaction<'_>, ids: &[OfferId]) -> Result<Vec<Pending>, Failure> {
-    let rows = sql::rows(
-        tx,
-        "select id, contact_id, room_id, tenant, agent, state, lapses_at, from_agent from offers where id = any($1)",
-        &[&ids],
-    )
-    .await?;
+    let rows = sql::rows(tx, &format!("{PENDING} where o.id = any($1)"), &[&ids]).await?;
     Ok(rows.iter().map(pending).collect())
 }
 
 /// The pending offers of an agent.
 pub async fn pending_of_agent(tx: &Transaction<'_>, tenant: &Slug, agent: &Slug) -> Result<Vec<Pending>, Failure> {
-    let rows = sql::rows(
-        tx,
-        "select id, contact_id, room_id, tenant, agent, state, lapses_at, from_agent from offers
-         where tenant = $1 and agent = $2 and state = 'pending' order by contact_id",
-        &[tenant, agent],
-    )
-    .await?;
+    let of = format!("{PENDING} where o.tenant = $1 and o.agent = $2 and o.state = 'pending' order by o.contact_id");
+    let rows = sql::rows(tx, &of, &[tenant, agent]).await?;
     Ok(rows.iter().map(pending).collect())
 }
 
 /// The pending offers of locked contacts.
 pub async fn pending_of_contacts(tx: &Transaction<'_>, contacts: &[ContactId]) -> Result<Vec<Pending>, Failure> {
-    let rows = sql::rows(
-        tx,
-        "select id, contact_id, room_id, tenant, agent, state, lapses_at, from_agent from offers
-         where contact_id = any($1) and state = 'pending' order by contact_id",
-        &[&contacts],
-    )
-    .await?;
+    let of = format!("{PENDING} where o.contact_id = any($1) and o.state = 'pending' order by o.contact_id");
+    let rows = sql::rows(tx, &of, &[&contacts]).await?;
     Ok(rows.iter().map(pending).collect())
 }
 
@@ -290,6 +297,8 @@ fn pending(row: &Row) -> Pending {
         state: row.get(5),
         lapses_at: row.get(6),
         from_agent: row.get(7),
+        channel: row.get(8),
+        slots: row.get(9),
     }
 }
 
@@ -336,7 +345,7 @@ pub async fn give_back(
         &[&contacts],
     )
     .await?;
-    let freed: Vec<(Slug, Slug)> = won.values().map(|o| (o.tenant.clone(), o.agent.clone())).collect();
+    let freed: Vec<Hold> = won.values().map(|o| o.hold()).collect();
     slot::release(tx, &freed).await?;
     Ok(offers
         .iter()

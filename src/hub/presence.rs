@@ -350,6 +350,10 @@ pub fn say_changed(now: Timestamp, cause: FactId, standing: &Standing) -> Public
         code: standing.code.clone(),
         slots_used: standing.slots_used,
         limit: standing.limit,
+        sms_used: standing.sms.used,
+        sms_limit: standing.sms.limit,
+        chat_used: standing.chat.used,
+        chat_limit: standing.chat.limit,
     };
     Publication::of(&said, standing.tenant.as_str())
 }

@@ -46,6 +46,8 @@ refusals! {
     HeldByOther = "held_by_other", "Another agent is working with this customer.";
     /// The limit is reached.
     NoFreeSlot = "no_free_slot", "All slots of the agent are in use; a contact must end first.";
+    /// The channel's limit is reached.
+    ChannelFull = "channel_full", "The agent has as many contacts of this channel as allowed; one of them must end first.";
     /// The agent is logged out.
     LoggedOut = "logged_out", "The agent is logged out and must log in first.";
     /// The offer is settled.

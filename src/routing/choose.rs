@@ -1,6 +1,6 @@
 //! The choice itself, pure: waiting contacts in their order meet ready agents as their skill chooses (by proficiency, idle
-//! time or load). A preferred agent with a free slot comes first; an agent in a contact's cool-down, or of a proficiency
-//! that the contact has not waited long enough for, does not get it. Never more contacts to an agent than free slots.
+//! time or load). A preferred agent with room comes first; an agent in a contact's cool-down, or of a proficiency
+//! that the contact has not waited long enough for, does not get it. Never more contacts to an agent than there is room for.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -72,8 +72,10 @@ pub struct Candidate {
     pub rank: i32,
     /// Since when without a new contact.
     pub idle_since: Timestamp,
-    /// Free slots.
+    /// Contacts of the skill that there is room for.
     pub free: i32,
+    /// Slots that each of them takes.
+    pub slots: i32,
 }
 
 /// Why an agent got a contact.
@@ -138,7 +140,7 @@ pub fn choose(
     cooling: &HashSet<(ContactId, Slug)>,
 ) -> Vec<Pair> {
     let place = |candidate: &'_ Candidate, given: i32| match choice {
-        Choice::LeastBusy => (candidate.rank + given, 0, candidate.idle_since),
+        Choice::LeastBusy => (candidate.rank + given * candidate.slots, 0, candidate.idle_since),
         Choice::BestProficiency | Choice::LongestIdle => (candidate.rank, given, candidate.idle_since),
     };
     let mut order: BTreeSet<Place<'_>> = BTreeSet::new();
@@ -213,7 +215,7 @@ mod tests {
 
     fn candidate(n: usize, proficiency: i32, idle_s: i64, free: i32) -> Candidate {
         let idle_since = Timestamp::from_second(1_000_000 - idle_s).unwrap();
-        Candidate { agent: slug(n), proficiency, rank: proficiency, idle_since, free }
+        Candidate { agent: slug(n), proficiency, rank: proficiency, idle_since, free, slots: 1 }
     }
 
     #[test]
@@ -271,6 +273,10 @@ mod tests {
         let four = [waiting(1), waiting(2), waiting(3), waiting(4)];
         let pairs = choose(Choice::LeastBusy, &four, &candidates, &HashSet::new());
         assert_eq!(pairs.iter().map(|p| p.agent.clone()).collect::<Vec<_>>(), [slug(2), slug(2), slug(1), slug(2)]);
+        let heavy = candidates.map(|candidate| Candidate { slots: 3, ..candidate });
+        let pairs = choose(Choice::LeastBusy, &four, &heavy, &HashSet::new());
+        let agents = pairs.iter().map(|p| p.agent.clone()).collect::<Vec<_>>();
+        assert_eq!(agents, [slug(2), slug(1), slug(2), slug(1)], "by slots, of which each takes three");
     }
 
     #[test]

@@ -22,6 +22,10 @@ pub struct Skill {
     pub widening: Vec<Step>,
     /// Offers are accepted as they are made.
     pub accepts_by_itself: bool,
+    /// Its contacts' channel: `sms` or `chat`.
+    pub channel: String,
+    /// Slots that a contact of the channel takes of its agent.
+    pub slots: i32,
 }
 
 /// After so many seconds of waiting a contact may go to agents up to this proficiency.
@@ -38,7 +42,9 @@ impl Skill {
     pub async fn of(tx: &Transaction<'_>, tenant: &Slug, skill: &Slug) -> Result<Option<Self>, Failure> {
         let row = sql::row(
             tx,
-            "select offer_timeout_s, agent_choice, widening, accept_by_itself from skills where tenant = $1 and id = $2",
+            "select k.offer_timeout_s, k.agent_choice, k.widening, k.accept_by_itself, k.channel,
+                    case k.channel when 'chat' then t.chat_slots else t.sms_slots end
+             from skills k join tenants t on t.id = k.tenant where k.tenant = $1 and k.id = $2",
             &[tenant, skill],
         )
         .await?;
@@ -50,6 +56,8 @@ impl Skill {
                 .and_then(|steps| serde_json::from_value(steps).ok())
                 .unwrap_or_default(),
             accepts_by_itself: row.get(3),
+            channel: row.get(4),
+            slots: row.get(5),
         }))
     }
 

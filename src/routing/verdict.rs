@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::choose::{Candidate, Choice, Waiting};
+use super::choose::{Candidate, Waiting};
 use super::skill::Skill;
 use super::waiting::COOL_DOWN_S;
 use crate::facts::ids::Slug;
@@ -49,6 +49,10 @@ pub struct Agent {
     pub slots_used: i32,
     /// Most of them.
     pub limit: i32,
+    /// Contacts of the skill's channel.
+    pub channel_used: i32,
+    /// Most of them.
+    pub channel_limit: i32,
     /// 1 best … 20.
     pub proficiency: i32,
     /// Since when without a new contact.
@@ -56,8 +60,8 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// As the choice sees an agent who is ready: available, not about to leave, a free slot.
-    pub fn ready(&self, choice: Choice) -> Result<Candidate, WhyNot> {
+    /// As the choice sees an agent who is ready: available, not about to leave, room for a contact by both limits.
+    pub fn ready(&self, skill: &Skill) -> Result<Candidate, WhyNot> {
         match self.state.as_str() {
             "available" => {}
             "unavailable" => return Err(WhyNot::Unavailable { code: self.code.clone() }),
@@ -66,15 +70,21 @@ impl Agent {
         if let Some(next_state) = &self.next_state {
             return Err(WhyNot::Leaving { next_state: next_state.clone() });
         }
-        if self.slots_used >= self.limit {
-            return Err(WhyNot::NoFreeSlot { used: self.slots_used, limit: self.limit });
+        let (used, limit, takes) = (self.slots_used, self.limit, skill.slots);
+        if used + takes > limit {
+            return Err(WhyNot::NoFreeSlot { used, limit, takes });
+        }
+        let (used, limit) = (self.channel_used, self.channel_limit);
+        if used >= limit {
+            return Err(WhyNot::ChannelFull { channel: skill.channel.clone(), used, limit });
         }
         Ok(Candidate {
             agent: self.agent.clone(),
             proficiency: self.proficiency,
-            rank: choice.rank(self.proficiency, self.slots_used),
+            rank: skill.choice.rank(self.proficiency, self.slots_used),
             idle_since: self.idle_since,
-            free: self.limit - self.slots_used,
+            free: ((self.limit - self.slots_used) / takes).min(limit - used),
+            slots: takes,
         })
     }
 }
@@ -95,9 +105,20 @@ pub enum WhyNot {
         /// To which state.
         next_state: String,
     },
-    /// The limit is reached.
+    /// The shared limit leaves no room.
     NoFreeSlot {
         /// In use.
+        used: i32,
+        /// Most.
+        limit: i32,
+        /// What the contact takes.
+        takes: i32,
+    },
+    /// The channel's limit leaves none.
+    ChannelFull {
+        /// Which.
+        channel: String,
+        /// Contacts.
         used: i32,
         /// Most.
         limit: i32,
@@ -141,7 +162,11 @@ impl WhyNot {
             Self::Unavailable { code: Some(code) } => format!("unavailable ({code})"),
             Self::Unavailable { code: None } => "unavailable".into(),
             Self::Leaving { next_state } => format!("leaving: {next_state} when the last contact is over"),
-            Self::NoFreeSlot { used, limit } => format!("no_free_slot: slots {used}/{limit}"),
+            Self::NoFreeSlot { used, limit, takes: 1 } => format!("no_free_slot: slots {used}/{limit}"),
+            Self::NoFreeSlot { used, limit, takes } => {
+                format!("no_free_slot: slots {used}/{limit}, and the contact takes {takes}")
+            }
+            Self::ChannelFull { channel, used, limit } => format!("channel_full: {channel} {used}/{limit}"),
             Self::CoolDown { what, since, until } => format!("cool_down: {what} {} s ago, until {until}", ago(since)),
             Self::Held { agent, until } => {
                 let whom = agent.as_ref().map_or("its preferred agent", Slug::as_str);
@@ -172,7 +197,7 @@ pub struct Case<'a> {
 
 /// Whether an agent of the skill may have the contact, or why not.
 pub fn verdict(skill: &Skill, case: &Case<'_>, agent: &Agent) -> Result<Candidate, WhyNot> {
-    let candidate = agent.ready(skill.choice)?;
+    let candidate = agent.ready(skill)?;
     let cooling = case.cooling.iter().find(|(who, ..)| *who == agent.agent);
     match (bar(case.waiting, &agent.agent, agent.proficiency, cooling.is_some()), cooling) {
         (None, _) => Ok(candidate),
@@ -203,7 +228,7 @@ mod tests {
     use proptest::prelude::*;
     use uuid::Uuid;
 
-    use super::super::choose::choose;
+    use super::super::choose::{Choice, choose};
     use super::super::skill::Step;
     use super::*;
     use crate::facts::ids::ContactId;
@@ -218,7 +243,7 @@ mod tests {
 
     fn skill(choice: Choice) -> Skill {
         let widening = vec![Step { after_s: 0, worst: 3 }, Step { after_s: 60, worst: 9 }];
-        Skill { offer_timeout_s: 30, choice, widening, accepts_by_itself: false }
+        Skill { offer_timeout_s: 30, choice, widening, accepts_by_itself: false, channel: "chat".into(), slots: 2 }
     }
 
     fn agent(proficiency: i32) -> Agent {
@@ -229,6 +254,8 @@ mod tests {
             next_state: None,
             slots_used: 0,
             limit: 5,
+            channel_used: 0,
+            channel_limit: 2,
             proficiency,
             idle_since: at(0),
         }
@@ -258,7 +285,11 @@ mod tests {
         assert_eq!(words(&free, &away), "unavailable (lunch)");
         let leaving = words(&free, &with(|a| a.next_state = Some("logged_out".into())));
         assert_eq!(leaving, "leaving: logged_out when the last contact is over");
-        assert_eq!(words(&free, &with(|a| a.slots_used = 5)), "no_free_slot: slots 5/5");
+        let full = "no_free_slot: slots 4/5, and the contact takes 2";
+        assert_eq!(words(&free, &with(|a| (a.slots_used, a.channel_used) = (4, 2))), full);
+        assert_eq!(words(&free, &with(|a| (a.slots_used, a.channel_used) = (3, 2))), "channel_full: chat 2/2");
+        let single = WhyNot::NoFreeSlot { used: 5, limit: 5, takes: 1 };
+        assert_eq!(single.sentence(at(40)), "no_free_slot: slots 5/5");
         assert_eq!(words(&cool, &agent(1)), format!("cool_down: refused 12 s ago, until {}", at(58)));
         assert_eq!(words(&held, &agent(1)), format!("held for agent-2 until {}", at(90)));
         let range = format!("out_of_range: proficiency 9 outside 1..3 until it widens at {}", at(60));
@@ -283,7 +314,8 @@ mod tests {
             for (n, (state, leaves, used, proficiency, idle, cools)) in agents.into_iter().enumerate() {
                 let state = ["available", "unavailable", "logged_out"][state].to_owned();
                 let next_state = (leaves && n % 3 == 0).then(|| "logged_out".to_owned());
-                all.push(Agent { agent: slug(n), state, code: None, next_state, slots_used: used, limit: 3, proficiency,
+                all.push(Agent { agent: slug(n), state, code: None, next_state, slots_used: used, limit: 3, channel_used: used / 2,
+                                 channel_limit: 1, proficiency,
                                  idle_since: at(idle) });
                 if cools {
                     cooling.push((slug(n), "refused".into(), at(0)));
@@ -292,7 +324,7 @@ mod tests {
             let case = Case { waiting: &waiting, queued_at: at(0), flow_worst: 20, hold_until: None, cooling: &cooling };
             let pairs: HashSet<_> = cooling.iter().map(|(who, ..)| (waiting.id, who.clone())).collect();
             let taken = |agents: &[Agent]| {
-                let ready: Vec<Candidate> = agents.iter().filter_map(|a| a.ready(choice).ok()).collect();
+                let ready: Vec<Candidate> = agents.iter().filter_map(|a| a.ready(&skill).ok()).collect();
                 choose(choice, std::slice::from_ref(&waiting), &ready, &pairs).pop().map(|pair| pair.agent)
             };
             let mut eligible: Vec<Slug> = Vec::new();

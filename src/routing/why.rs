@@ -223,8 +223,11 @@ async fn cooling(
 async fn agents(tx: &Transaction<'_>, tenant: &Slug, skill: &Slug) -> Result<Vec<Agent>, Failure> {
     let rows = sql::rows(
         tx,
-        "select a.id, a.state, a.code, a.next_state, a.slots_used, a.slot_limit, s.proficiency, a.idle_since
+        "select a.id, a.state, a.code, a.next_state, a.slots_used, a.slot_limit, s.proficiency, a.idle_since,
+                case k.channel when 'chat' then a.chat_used else a.sms_used end,
+                case k.channel when 'chat' then a.chat_most else a.sms_most end
          from agent_skills s join agents a on a.tenant = s.tenant and a.id = s.agent
+         join skills k on k.tenant = s.tenant and k.id = s.skill
          where s.tenant = $1 and s.skill = $2 and a.ended_at is null
          order by s.proficiency, a.idle_since, a.id",
         &[tenant, skill],
@@ -239,6 +242,8 @@ async fn agents(tx: &Transaction<'_>, tenant: &Slug, skill: &Slug) -> Result<Vec
         limit: row.get(5),
         proficiency: row.get(6),
         idle_since: row.get(7),
+        channel_used: row.get(8),
+        channel_limit: row.get(9),
     };
     Ok(rows.iter().map(agent).collect())
 }

@@ -6,7 +6,7 @@ use crate::facts::ids::Slug;
 use crate::routing::choose::Choice;
 use crate::routing::queue::Ageing;
 use crate::routing::skill::{Skill, Step};
-use crate::tenant::file::TenantFile;
+use crate::tenant::file::{Team, TenantFile};
 
 /// A skill.
 #[derive(Clone, Debug)]
@@ -26,8 +26,10 @@ pub struct Work {
 /// An agent.
 #[derive(Clone, Debug)]
 pub struct Worker {
-    /// Most concurrent contacts.
+    /// Most slots in use.
     pub limit: i32,
+    /// Most contacts of each channel that has a limit of its own.
+    pub channels: BTreeMap<&'static str, i32>,
     /// Skills with their proficiency.
     pub skills: BTreeMap<Slug, i32>,
 }
@@ -58,6 +60,8 @@ impl Company {
                     choice: Choice::of(choice),
                     widening: widening.collect(),
                     accepts_by_itself: skill.accept_by_itself,
+                    slots: skill.channel.as_ref().map_or(1, |channel| file.slots_of(&channel.value)),
+                    channel: skill.channel.as_ref().map_or_else(String::new, |channel| channel.value.clone()),
                 },
                 priority: skill.priority,
                 ageing: Ageing { per_min: skill.priority_per_min, max: skill.priority_max.max(skill.priority) },
@@ -72,7 +76,13 @@ impl Company {
             let of_team = file.teams.iter().find(|t| t.id.as_ref().map(|id| &id.value) == team);
             let limit = agent.session_limit.or_else(|| of_team.map(|team| team.session_limit)).unwrap_or(1);
             let skills = agent.skills.iter().map(|(skill, proficiency)| (skill.value.clone(), *proficiency));
-            company.agents.insert(id.value.clone(), Worker { limit, skills: skills.collect() });
+            let of_channel = |own: Option<i32>, team: fn(&Team) -> Option<i32>| own.or_else(|| of_team.and_then(team));
+            let channels = [
+                ("sms", of_channel(agent.sms_limit, |team| team.sms_limit)),
+                ("chat", of_channel(agent.chat_limit, |team| team.chat_limit)),
+            ];
+            let channels = channels.into_iter().filter_map(|(channel, limit)| Some((channel, limit?))).collect();
+            company.agents.insert(id.value.clone(), Worker { limit, channels, skills: skills.collect() });
         }
         company.entrances = file.points.iter().filter_map(|point| Some(point.skill.as_ref()?.value.clone())).collect();
         company

@@ -35,6 +35,17 @@ pub(super) enum Event {
     Pass(usize),
 }
 
+impl Event {
+    /// At one moment the passes come last: the matcher's, by skill, then the sweep.
+    fn turn(self) -> usize {
+        match self {
+            Self::Pass(skill) => 1 + skill,
+            Self::TooLong(_) => usize::MAX,
+            _ => 0,
+        }
+    }
+}
+
 pub(super) struct Desk<'a> {
     pub(super) work: &'a Work,
     pub(super) queue: Queue,
@@ -49,7 +60,7 @@ pub(super) struct Hub<'a> {
     pub(super) agents: Vec<Person>,
     pub(super) jobs: Vec<Job>,
     pub(super) names: HashMap<Slug, usize>,
-    events: BinaryHeap<Reverse<(Timestamp, u64, Event)>>,
+    events: BinaryHeap<Reverse<(Timestamp, usize, u64, Event)>>,
     planned: u64,
     run: Run,
 }
@@ -59,7 +70,7 @@ pub(super) struct Hub<'a> {
 pub fn run(company: &Company, day: &Day, progress: &mut dyn FnMut(usize)) -> Run {
     let mut hub = Hub::new(company, day);
     let (mut came, end) = (0, end_of(company, day));
-    while let Some(Reverse((at, _, event))) = hub.events.pop() {
+    while let Some(Reverse((at, .., event))) = hub.events.pop() {
         if at > end {
             break;
         }
@@ -102,7 +113,7 @@ impl<'a> Hub<'a> {
             for (skill, proficiency) in &skills {
                 hub.skills[*skill].members.push((nr, *proficiency));
             }
-            hub.agents.push(Person::new(name, worker.limit, skills, begin));
+            hub.agents.push(Person::new(name, worker, skills, begin));
             let shifts = &day.behaviour(name).shifts;
             for shift in shifts {
                 hub.plan(shift.from, Event::Come(nr));
@@ -127,7 +138,7 @@ impl<'a> Hub<'a> {
 
     pub(super) fn plan(&mut self, at: Timestamp, event: Event) {
         self.planned += 1;
-        self.events.push(Reverse((at, self.planned, event)));
+        self.events.push(Reverse((at, event.turn(), self.planned, event)));
     }
 
     fn happen(&mut self, event: Event) {
@@ -138,7 +149,7 @@ impl<'a> Hub<'a> {
             Event::End(job) => self.end(job),
             Event::WrapUpOver(job) => {
                 self.jobs[job].state = State::Over;
-                self.free(self.jobs[job].agent);
+                self.free(job);
             }
             Event::CustomerLeaves(job) => self.give_up(job),
             Event::TooLong(job) => match self.jobs[job].state {
@@ -182,15 +193,13 @@ impl<'a> Hub<'a> {
     pub(super) fn offer(&mut self, nr: usize, agent: usize) {
         self.unqueue(nr);
         let now = self.now;
+        let rules = &self.skills[self.jobs[nr].skill].work.rules;
         let person = &mut self.agents[agent];
-        person.pass(now);
-        person.seen.slots_used += 1;
-        person.seen.idle_since = now;
+        person.reserve(now, rules);
         let job = &mut self.jobs[nr];
         (job.state, job.agent) = (State::Offered, agent);
         let nth = job.offers;
         job.offers += 1;
-        let rules = &self.skills[job.skill].work.rules;
         let (by_itself, lapses_at) = (rules.accepts_by_itself, rules.lapses_at(now));
         let name = person.seen.agent.clone();
         let reply = if by_itself { Reply::Accept(SignedDuration::ZERO) } else { self.day.reply(nr, &name, nth) };
@@ -260,8 +269,12 @@ impl<'a> Hub<'a> {
     /// An offer ended without an accept: back to its place in the queue, the slot is free.
     fn give_back(&mut self, job: usize) {
         self.queue(job);
-        let agent = self.jobs[job].agent;
-        self.agents[agent].release(self.now);
+        self.release(job);
+    }
+
+    fn release(&mut self, job: usize) {
+        let rules = &self.skills[self.jobs[job].skill].work.rules;
+        self.agents[self.jobs[job].agent].release(self.now, rules);
     }
 
     /// The pending offers of an agent who leaves or is no longer there.
@@ -280,7 +293,7 @@ impl<'a> Hub<'a> {
             self.plan(plus(self.now, SignedDuration::from_secs(i64::from(seconds))), Event::WrapUpOver(job));
         } else {
             self.jobs[job].state = State::Over;
-            self.free(self.jobs[job].agent);
+            self.free(job);
         }
     }
 
@@ -293,12 +306,13 @@ impl<'a> Hub<'a> {
         }
         (self.jobs[job].state, self.jobs[job].abandoned_at) = (State::Over, Some(self.now));
         if was == State::Offered {
-            self.free(self.jobs[job].agent);
+            self.free(job);
         }
     }
 
-    fn free(&mut self, agent: usize) {
-        self.agents[agent].release(self.now);
+    fn free(&mut self, job: usize) {
+        self.release(job);
+        let agent = self.jobs[job].agent;
         self.agents[agent].turn();
         self.meet_all(agent, None);
     }

@@ -46,12 +46,10 @@ impl Hub<'_> {
     }
 
     fn ready(&mut self, skill: usize) -> Vec<Candidate> {
-        let choice = self.skills[skill].work.rules.choice;
+        let rules = &self.skills[skill].work.rules;
         let mut ready = Vec::new();
         for (agent, proficiency) in &self.skills[skill].members {
-            let seen = &mut self.agents[*agent].seen;
-            seen.proficiency = *proficiency;
-            ready.extend(seen.ready(choice).ok());
+            ready.extend(self.agents[*agent].as_of(rules, *proficiency).ready(rules).ok());
         }
         ready
     }

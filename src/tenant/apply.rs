@@ -8,6 +8,10 @@ use deadpool_postgres::Transaction;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+mod statements;
+
+use statements::{LIMITS, end_of, upsert_of};
+
 use super::file::TenantFile;
 use super::reader::Mistake;
 use crate::facts::ids::Slug;
@@ -99,17 +103,7 @@ fn wanted(file: &TenantFile) -> Rows {
     };
     let slug = |at: &Option<super::reader::At<Slug>>| at.as_ref().map(|at| at.value.as_str().to_owned());
     let text = |at: &Option<super::reader::At<String>>| at.as_ref().map(|at| at.value.clone());
-    let name = text(&file.name).unwrap_or_default();
-    let texts = file.texts.iter().zip(default_texts(&name)).map(|(at, default)| text(at).unwrap_or(default));
-    let texts: Vec<String> = texts.collect();
-    add(
-        "tenant",
-        slug(&file.tenant),
-        json!({
-            "name": name, "sms_messaging": file.sms_messaging.as_ref().is_some_and(|at| at.value),
-            "time_zone": text(&file.time_zone), "stop": texts[0], "start": texts[1], "help": texts[2],
-        }),
-    );
+    add("tenant", slug(&file.tenant), of_tenant(file));
     for c in &file.carriers {
         add("carriers", slug(&c.id), json!({"kind": text(&c.kind), "url": text(&c.url)}));
     }
@@ -130,11 +124,16 @@ fn wanted(file: &TenantFile) -> Rows {
         add("skills", slug(&s.id), row);
     }
     for t in &file.teams {
-        add("teams", slug(&t.id), json!({"session_limit": t.session_limit}));
+        add(
+            "teams",
+            slug(&t.id),
+            json!({"session_limit": t.session_limit, "sms_limit": t.sms_limit, "chat_limit": t.chat_limit}),
+        );
     }
     for a in &file.agents {
         let skills: BTreeMap<&str, i32> = a.skills.iter().map(|(skill, n)| (skill.value.as_str(), *n)).collect();
-        let row = json!({"team": slug(&a.team), "session_limit": a.session_limit, "skills": skills});
+        let row = json!({"team": slug(&a.team), "session_limit": a.session_limit, "sms_limit": a.sms_limit,
+                         "chat_limit": a.chat_limit, "skills": skills});
         add("agents", slug(&a.id), row);
     }
     for p in &file.points {
@@ -152,6 +151,18 @@ fn wanted(file: &TenantFile) -> Rows {
     rows
 }
 
+fn of_tenant(file: &TenantFile) -> Value {
+    let text = |at: &Option<super::reader::At<String>>| at.as_ref().map(|at| at.value.clone());
+    let name = text(&file.name).unwrap_or_default();
+    let texts = file.texts.iter().zip(default_texts(&name)).map(|(at, default)| text(at).unwrap_or(default));
+    let texts: Vec<String> = texts.collect();
+    json!({
+        "name": name, "sms_messaging": file.sms_messaging.as_ref().is_some_and(|at| at.value),
+        "time_zone": text(&file.time_zone), "stop": texts[0], "start": texts[1], "help": texts[2],
+        "sms_slots": file.slots_of("sms"), "chat_slots": file.slots_of("chat"),
+    })
+}
+
 /// What STOP, START and HELP answer when the file does not say it.
 fn default_texts(name: &str) -> [String; 3] {
     [
@@ -166,7 +177,7 @@ async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
     let rows = sql::rows(
         tx,
         "select 0 as place, id, jsonb_build_object('name', name, 'sms_messaging', sms_messaging, 'time_zone', time_zone,
-                'stop', stop_text, 'start', start_text, 'help', help_text) as row
+                'stop', stop_text, 'start', start_text, 'help', help_text, 'sms_slots', sms_slots, 'chat_slots', chat_slots) as row
          from tenants where id = $1
          union all
          select 1, id, jsonb_build_object('kind', kind, 'url', url) from carriers where tenant = $1 and ended_at is null
@@ -180,10 +191,11 @@ async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
                 'disposition_required', disposition_required, 'default_disposition', default_disposition)
          from skills where tenant = $1 and ended_at is null
          union all
-         select 3, id, jsonb_build_object('session_limit', session_limit) from teams
+         select 3, id, jsonb_build_object('session_limit', session_limit, 'sms_limit', sms_limit, 'chat_limit', chat_limit) from teams
          where tenant = $1 and ended_at is null
          union all
-         select 4, a.id, jsonb_build_object('team', a.team, 'session_limit', a.session_limit, 'skills',
+         select 4, a.id, jsonb_build_object('team', a.team, 'session_limit', a.session_limit, 'sms_limit', a.sms_limit,
+                'chat_limit', a.chat_limit, 'skills',
                 (select coalesce(jsonb_object_agg(s.skill, s.proficiency), '{}') from agent_skills s
                  join skills k on k.tenant = s.tenant and k.id = s.skill and k.ended_at is null
                  where s.tenant = a.tenant and s.agent = a.id))
@@ -254,93 +266,10 @@ async fn write(tx: &Transaction<'_>, tenant: &Slug, want: &Rows, changes: &[Chan
             }
         }
     }
-    sql::touch(
-        tx,
-        "update agents a set slot_limit = coalesce(a.session_limit, t.session_limit), limit_set_at = clock_timestamp()
-         from teams t
-         where a.tenant = $1 and t.tenant = a.tenant and t.id = a.team
-           and a.slot_limit <> coalesce(a.session_limit, t.session_limit)",
-        &[tenant],
-    )
-    .await?;
+    sql::touch(tx, LIMITS, &[tenant]).await?;
     let agents = sql::rows(tx, "select id from agents where tenant = $1", &[tenant]).await?;
     let agents: Vec<Slug> = agents.iter().map(|row| row.get(0)).collect();
     slot::refresh_ready(tx, tenant, &agents).await
-}
-
-fn end_of(section: &str) -> &'static str {
-    match section {
-        "carriers" => "update carriers set ended_at = now() where tenant = $1 and id = $2",
-        "skills" => "update skills set ended_at = now() where tenant = $1 and id = $2",
-        "teams" => "update teams set ended_at = now() where tenant = $1 and id = $2",
-        "codes" => "update codes set ended_at = now() where tenant = $1 and id = $2",
-        "agents" => "update agents set ended_at = now() where tenant = $1 and id = $2",
-        _ => "update points_of_contact set ended_at = now() where tenant = $1 and id = $2",
-    }
-}
-
-fn upsert_of(section: &str) -> &'static [&'static str] {
-    match section {
-        "tenant" => &["insert into tenants (id, name, sms_messaging, time_zone, stop_text, start_text, help_text)
-             select $1, name, sms_messaging, time_zone, stop, start, help
-             from jsonb_to_recordset($2) as x (name text, sms_messaging boolean, time_zone text, stop text, start text, help text)
-             on conflict (id) do update set name = excluded.name, sms_messaging = excluded.sms_messaging,
-               time_zone = excluded.time_zone, stop_text = excluded.stop_text, start_text = excluded.start_text,
-               help_text = excluded.help_text"],
-        "carriers" => &["insert into carriers (tenant, id, kind, url)
-             select $1, id, kind, url from jsonb_to_recordset($2) as x (id text, kind text, url text)
-             on conflict (id) do update set kind = excluded.kind, url = excluded.url, ended_at = null"],
-        "skills" => &[
-            // one that comes back begins without the agents of its former life
-            "delete from agent_skills s using jsonb_to_recordset($2) as x (id text), skills k
-             where s.tenant = $1 and s.skill = x.id and k.tenant = $1 and k.id = x.id and k.ended_at is not null",
-            "insert into skills (tenant, id, channel, priority, offer_timeout_s, wrap_up_s, max_wait_s, priority_per_min,
-               priority_max, agent_choice, widening, accept_by_itself, response_s, response_reminder_s, dispositions,
-               disposition_required, default_disposition, max_wait_text, overflow_skill)
-             select $1, id, channel, priority, offer_timeout_s, wrap_up_s, max_wait_s, priority_per_min,
-               priority_max, agent_choice, nullif(widening, 'null'), accept_by_itself, response_s, response_reminder_s,
-               dispositions, disposition_required, default_disposition, max_wait_text, overflow_skill
-             from jsonb_populate_recordset(null::skills, $2)
-             on conflict (tenant, id) do update set channel = excluded.channel, priority = excluded.priority,
-               offer_timeout_s = excluded.offer_timeout_s, wrap_up_s = excluded.wrap_up_s,
-               max_wait_s = excluded.max_wait_s, max_wait_text = excluded.max_wait_text,
-               overflow_skill = excluded.overflow_skill, priority_per_min = excluded.priority_per_min,
-               priority_max = excluded.priority_max, agent_choice = excluded.agent_choice,
-               widening = excluded.widening, accept_by_itself = excluded.accept_by_itself,
-               response_s = excluded.response_s, response_reminder_s = excluded.response_reminder_s,
-               dispositions = excluded.dispositions, disposition_required = excluded.disposition_required,
-               default_disposition = excluded.default_disposition, ended_at = null",
-        ],
-        "teams" => &["insert into teams (tenant, id, session_limit)
-             select $1, id, session_limit from jsonb_to_recordset($2) as x (id text, session_limit integer)
-             on conflict (tenant, id) do update set session_limit = excluded.session_limit, ended_at = null"],
-        "codes" => &["insert into codes (tenant, id, name, max_s)
-             select $1, id, name, max_s from jsonb_to_recordset($2) as x (id text, name text, max_s integer)
-             on conflict (tenant, id) do update set name = excluded.name, max_s = excluded.max_s, ended_at = null"],
-        "agents" => &[
-            "insert into agents as a (tenant, id, team, session_limit, slot_limit)
-             select $1, x.id, x.team, x.session_limit, coalesce(x.session_limit, t.session_limit)
-             from jsonb_to_recordset($2) as x (id text, team text, session_limit integer)
-             join teams t on t.tenant = $1 and t.id = x.team
-             on conflict (tenant, id) do update set team = excluded.team, session_limit = excluded.session_limit,
-               ended_at = null",
-            "delete from agent_skills s using jsonb_to_recordset($2) as x (id text, skills jsonb)
-             where s.tenant = $1 and s.agent = x.id and not x.skills ? s.skill
-               -- who waits for a skill that was ended is still to be served
-               and exists (select 1 from skills k where k.tenant = $1 and k.id = s.skill and k.ended_at is null)",
-            "insert into agent_skills (tenant, agent, skill, proficiency)
-             select $1, x.id, k.key, k.value::integer
-             from jsonb_to_recordset($2) as x (id text, skills jsonb), jsonb_each_text(x.skills) k
-             on conflict (tenant, agent, skill) do update set proficiency = excluded.proficiency",
-        ],
-        _ => &["insert into points_of_contact (tenant, id, channel, number, kind, country, carrier, skill, session_timeout_s, flow)
-             select $1, id, channel, number, kind, country, carrier, skill, session_timeout_s, flow
-             from jsonb_to_recordset($2) as x (id text, channel text, number text, kind text, country text, carrier text,
-               skill text, session_timeout_s integer, flow text)
-             on conflict (tenant, id) do update set channel = excluded.channel, number = excluded.number,
-               kind = excluded.kind, country = excluded.country, carrier = excluded.carrier, skill = excluded.skill,
-               session_timeout_s = excluded.session_timeout_s, flow = excluded.flow, ended_at = null"],
-    }
 }
 
 /// Numbers and carriers that are another tenant's, or of a point of contact that is not in the file and stays.
@@ -356,6 +285,7 @@ async fn taken(tx: &Transaction<'_>, tenant: &Slug, file: &TenantFile, prunes: b
             instead: "choose another id".into(),
         });
     }
+    mistakes.extend(other_channel(tx, tenant, file).await?);
     mistakes.extend(store::unpublished(tx, tenant, file.points.iter().filter_map(|p| p.flow.as_ref())).await?);
     for point in &file.points {
         let Some(number) = &point.number else { continue };
@@ -380,6 +310,27 @@ async fn taken(tx: &Transaction<'_>, tenant: &Slug, file: &TenantFile, prunes: b
             continue;
         };
         mistakes.push(Mistake { line: number.line, what, instead });
+    }
+    Ok(mistakes)
+}
+
+/// Skills of another channel than before: contacts that wait for one keep theirs, and its limits.
+async fn other_channel(tx: &Transaction<'_>, tenant: &Slug, file: &TenantFile) -> Result<Vec<Mistake>, Failure> {
+    let rows = sql::rows(tx, "select id, channel from skills where tenant = $1", &[tenant]).await?;
+    let before: BTreeMap<Slug, String> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let mut mistakes = Vec::new();
+    for skill in &file.skills {
+        let (Some(id), Some(channel)) = (&skill.id, &skill.channel) else { continue };
+        if let Some(before) = before.get(&id.value).filter(|before| **before != channel.value) {
+            mistakes.push(Mistake {
+                line: channel.line,
+                what: format!("the skill {} is for {before}, and a skill keeps its channel", id.value),
+                instead: format!(
+                    "write channel = \"{before}\", or give the skill for {} an id of its own",
+                    channel.value
+                ),
+            });
+        }
     }
     Ok(mistakes)
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::file::{self, Point, Skill, TenantFile};
+use super::file::{self, Agent, Point, Skill, TenantFile};
 use super::reader::{At, Mistake, nearest};
 use super::rules;
 use crate::facts::ids::Slug;
@@ -155,7 +155,29 @@ impl Check<'_> {
             }
             for (skill, _) in &agent.skills {
                 self.knows("skill", "skills", skill, &skills);
+                self.fits(agent, skill);
             }
+        }
+    }
+
+    /// A contact of the skill takes no more slots than the agent has.
+    fn fits(&mut self, agent: &Agent, skill: &At<Slug>) {
+        let file = self.file;
+        let named = file.skills.iter().find(|s| s.id.as_ref().is_some_and(|id| id.value == skill.value));
+        let Some(channel) = named.and_then(|s| s.channel.as_ref()).map(|at| &at.value) else { return };
+        let team = agent.team.as_ref().map(|team| &team.value);
+        let of_team = file.teams.iter().find(|t| team.is_some() && t.id.as_ref().map(|id| &id.value) == team);
+        let limit = agent.session_limit.or_else(|| of_team.map(|team| team.session_limit));
+        let slots = file.slots_of(channel);
+        if let (Some(limit), Some(id)) = (limit.filter(|limit| slots > *limit), &agent.id) {
+            let what = format!(
+                "{} can never have a contact of {}: it takes {slots} slots, the session limit is {limit}",
+                id.value, skill.value
+            );
+            let instead = format!(
+                "write a session_limit of {slots} or more, fewer slots under [channels.{channel}], or take the skill out"
+            );
+            self.say(skill.line, what, instead);
         }
     }
 

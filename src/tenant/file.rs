@@ -23,6 +23,8 @@ pub struct TenantFile {
     pub time_zone: Option<At<String>>,
     /// Automatic texts: stop, start, help.
     pub texts: [Option<At<String>>; 3],
+    /// Slots that a contact takes, where the file says it: by SMS, by chat.
+    pub slots: [Option<i32>; 2],
     /// Lines of `[texts]`, `[[skills]]` and the like, with the keyword.
     pub sections: Vec<At<&'static str>>,
     /// What is needed of agents.
@@ -37,6 +39,15 @@ pub struct TenantFile {
     pub carriers: Vec<Carrier>,
     /// Why agents may be unavailable; none: any code.
     pub codes: Vec<Code>,
+}
+
+impl TenantFile {
+    /// Slots that a contact of the channel takes.
+    #[must_use]
+    pub fn slots_of(&self, channel: &str) -> i32 {
+        let [sms, chat] = self.slots;
+        if channel == "chat" { chat } else { sms }.unwrap_or(1)
+    }
 }
 
 /// `[[skills]]`.
@@ -96,8 +107,12 @@ pub struct Code {
 pub struct Team {
     /// Slug.
     pub id: Option<At<Slug>>,
-    /// Most concurrent contacts of each agent.
+    /// Most slots of each agent in use.
     pub session_limit: i32,
+    /// Most contacts by SMS of each agent; absent: the session limit alone.
+    pub sms_limit: Option<i32>,
+    /// Most by chat.
+    pub chat_limit: Option<i32>,
 }
 
 /// `[[agents]]`.
@@ -109,6 +124,10 @@ pub struct Agent {
     pub team: Option<At<Slug>>,
     /// The agent's own limit.
     pub session_limit: Option<i32>,
+    /// The agent's own limit of contacts by SMS.
+    pub sms_limit: Option<i32>,
+    /// The agent's own by chat.
+    pub chat_limit: Option<i32>,
     /// Skill and proficiency.
     pub skills: Vec<(At<Slug>, i32)>,
 }
@@ -180,9 +199,12 @@ impl Reader<'_> {
     fn file(&mut self, root: &DeTable<'_>) -> TenantFile {
         let top = Part { what: "the file", line: 1, table: root };
         let lists = ["skills", "teams", "agents", "points_of_contact", "carriers", "codes"];
-        self.known(top, &[&["tenant", "name", "sms_messaging", "time_zone", "texts"][..], &lists[..]].concat());
+        self.known(
+            top,
+            &[&["tenant", "name", "sms_messaging", "time_zone", "texts", "channels"][..], &lists[..]].concat(),
+        );
         let mut sections = Vec::new();
-        for section in ["texts"].into_iter().chain(lists) {
+        for section in ["texts", "channels"].into_iter().chain(lists) {
             if let Some(value) = root.get(section) {
                 sections.push(At { value: section, line: self.line(value) });
             }
@@ -194,6 +216,7 @@ impl Reader<'_> {
             sms_messaging: self.switch(top, "sms_messaging"),
             time_zone: self.required(top, "time_zone", "\"America/New_York\""),
             texts: self.texts(top),
+            slots: self.channels(top),
             sections,
             skills: self.list(top, "skills", "the skill", Self::skill),
             teams: self.list(top, "teams", "the team", Self::team),
@@ -205,15 +228,21 @@ impl Reader<'_> {
     }
 
     fn texts(&mut self, top: Part<'_>) -> [Option<At<String>>; 3] {
-        let Some(value) = top.table.get("texts") else { return [const { None }; 3] };
-        let line = self.line(value);
-        let Some(table) = value.get_ref().as_table() else {
-            self.say(line, "texts is no table", "write [texts] with stop, start and help under it");
-            return [const { None }; 3];
-        };
-        let part = Part { what: "[texts]", line, table };
+        const INSTEAD: &str = "write [texts] with stop, start and help under it";
+        let Some(part) = self.table(top, "texts", "[texts]", INSTEAD) else { return [const { None }; 3] };
         self.known(part, &["stop", "start", "help"]);
         ["stop", "start", "help"].map(|key| self.text(part, key).and_then(|at| self.sized(at, key, 1600)))
+    }
+
+    fn channels(&mut self, top: Part<'_>) -> [Option<i32>; 2] {
+        const INSTEAD: &str = "write [channels.chat] with slots = 2 under it, or [channels.sms]";
+        let Some(part) = self.table(top, "channels", "[channels]", INSTEAD) else { return [None; 2] };
+        self.known(part, &["sms", "chat"]);
+        ["sms", "chat"].map(|channel| {
+            let part = self.table(part, channel, "the channel", INSTEAD)?;
+            self.known(part, &["slots"]);
+            self.number(part, "slots", LIMITS)
+        })
     }
 
     fn skill(&mut self, part: Part<'_>) -> Skill {
@@ -299,16 +328,23 @@ impl Reader<'_> {
     }
 
     fn team(&mut self, part: Part<'_>) -> Team {
-        self.known(part, &["id", "session_limit"]);
-        Team { id: self.slug(part, "id"), session_limit: self.number(part, "session_limit", LIMITS).unwrap_or(5) }
+        self.known(part, &["id", "session_limit", "sms_limit", "chat_limit"]);
+        Team {
+            id: self.slug(part, "id"),
+            session_limit: self.number(part, "session_limit", LIMITS).unwrap_or(5),
+            sms_limit: self.number(part, "sms_limit", LIMITS),
+            chat_limit: self.number(part, "chat_limit", LIMITS),
+        }
     }
 
     fn agent(&mut self, part: Part<'_>) -> Agent {
-        self.known(part, &["id", "team", "session_limit", "skills"]);
+        self.known(part, &["id", "team", "session_limit", "sms_limit", "chat_limit", "skills"]);
         Agent {
             id: self.slug(part, "id"),
             team: self.slug(part, "team"),
             session_limit: self.number(part, "session_limit", LIMITS),
+            sms_limit: self.number(part, "sms_limit", LIMITS),
+            chat_limit: self.number(part, "chat_limit", LIMITS),
             skills: self.proficiencies(part),
         }
     }

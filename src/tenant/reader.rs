@@ -82,6 +82,23 @@ impl Reader<'_> {
         items
     }
 
+    /// A table under a key, where the key is there.
+    pub(super) fn table<'t>(
+        &mut self,
+        part: Part<'t>,
+        key: &str,
+        what: &'static str,
+        instead: &str,
+    ) -> Option<Part<'t>> {
+        let value = part.table.get(key)?;
+        let line = self.line(value);
+        let Some(table) = value.get_ref().as_table() else {
+            self.say(line, &format!("{key} is no table"), instead);
+            return None;
+        };
+        Some(Part { what, line, table })
+    }
+
     pub(super) fn say(&mut self, line: usize, what: &str, instead: &str) {
         self.mistakes.push(Mistake { line, what: what.to_owned(), instead: instead.to_owned() });
     }

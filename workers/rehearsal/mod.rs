@@ -2,6 +2,7 @@
 //! is queued, offered, active or in wrap-up, by the workers themselves. All ids follow from the numbers of the facts.
 
 mod cast;
+mod limits;
 mod random;
 mod simulated;
 mod wishes;

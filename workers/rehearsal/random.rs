@@ -1,5 +1,5 @@
 //! Random sequences of what customers, agents and programs do, in a small world: few customers, four agents with small
-//! limits, SMS and chat, three skills. Each sequence follows from its seed; a failure tells it and the way there.
+//! limits, of each channel too, chats that take more or fewer slots, three skills. Each sequence follows from its seed; a failure tells it and the way there.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use deadpool_postgres::Pool;
 use serde_json::{Value, json};
 use texthub::facts::ids::Slug;
 use texthub::flow::store;
+use texthub::hub::slot;
 use texthub::runtime::clock::Stopwatch;
 use texthub::runtime::db;
 
@@ -91,6 +92,9 @@ async fn stage() -> Database {
         update skills set max_wait_s = 900, max_wait_text = 'please wait', overflow_skill = 'urgent'
         where tenant = 'bears' and id = 'sms';
         update skills set max_wait_text = 'busy', overflow_skill = 'sms' where id = 'urgent';
+        update agents set session_limit = 4, slot_limit = 4, sms_limit = 2, sms_most = 2, chat_limit = 1, chat_most = 1
+        where id = 'mama';
+        update agents set session_limit = 3, slot_limit = 3, sms_limit = 1, sms_most = 1 where id = 'baby';
         insert into codes (tenant, id, name, max_s) values ('bears', 'lunch', 'Lunch', 100)";
     database.pool.get().await.unwrap().batch_execute(answers).await.unwrap();
     database
@@ -152,7 +156,8 @@ async fn forget(pool: &Pool) {
          delete from opt_outs; update skills set asked_id = null, asked_at = null;
          update agents set state = 'logged_out', code = null, moved_at = '2000-01-01Z', lease_until = null,
            timer_due_at = null, vanished_at = null, misses = 0, slots_used = 0, idle_since = '2000-01-01Z',
-           next_state = null, next_code = null, unavailable_until = null";
+           next_state = null, next_code = null, unavailable_until = null, sms_used = 0, chat_used = 0;
+         update tenants set chat_slots = 2, slots_set_at = '2000-01-01Z' where id = 'bears'";
     pool.get().await.unwrap().batch_execute(forget).await.unwrap();
 }
 
@@ -166,7 +171,8 @@ async fn happen(world: &mut World) {
         61..69 => somebody_moves(world).await,
         69..78 => somebody_ends(world).await,
         78..86 => agent_moves(world),
-        86..88 => agents_are_seen(world),
+        86..87 => agents_are_seen(world),
+        87..88 => takes(world).await,
         88..92 => world.reconcile().await,
         _ => {
             let seconds = world.one(&[1, 1, 5, 5, 10, 10, 20, 20, 31, 31, 61, 125, 400, 7_300]);
@@ -304,6 +310,21 @@ fn agent_moves(world: &mut World) {
                       "until": until, "when": world.one(&["now", "now", "free"]),
                       "code": (state == "unavailable" && world.happens(50)).then_some("lunch")});
     world.publish("agent.moved", body);
+}
+
+/// The tenant's file says anew what a chat takes, as `apply` writes it.
+async fn takes(world: &mut World) {
+    let slots = world.one(&[1, 2, 3]);
+    let (pool, now) = (world.pool.clone(), world.now);
+    let mut client = pool.get().await.unwrap();
+    let tx = client.transaction().await.unwrap();
+    let lock = "select id from agents where tenant = 'bears' order by id for update";
+    let agents: Vec<Slug> = tx.query(lock, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    let set = "update tenants set chat_slots = $1, slots_set_at = $2 where id = 'bears'";
+    tx.execute(set, &[&slots, &now]).await.unwrap();
+    slot::refresh_ready(&tx, &Slug::new("bears").unwrap(), &agents).await.unwrap();
+    tx.commit().await.unwrap();
+    world.note(format!("a chat takes {slots}"));
 }
 
 fn agents_are_seen(world: &mut World) {

@@ -29,18 +29,18 @@ use crate::support::trial::{body, said};
 const CONTACTS: u64 = 40;
 const COMPANY: &str = include_str!("small-company.toml");
 
-/// Forty contacts within four minutes, agents who refuse and miss, one who comes late and one who leaves early.
+/// Forty contacts within two minutes, agents who refuse and miss, one who comes late and one who leaves early.
 fn small_day(seed: u64) -> Day {
     let mut chance = fastrand::Rng::with_seed(seed);
     let mut day = Day { seed, ..Day::default() };
     let mut when = at(100);
     for _ in 0..CONTACTS {
-        when = plus(when, SignedDuration::from_millis(chance.i64(301..9_001)));
-        let skill = ["a-orders", "a-orders", "b-complaints", "c-lost"][chance.usize(..4)];
+        when = plus(when, SignedDuration::from_millis(chance.i64(301..5_001)));
+        let skill = ["a-orders", "a-orders", "b-complaints", "b-complaints", "c-lost", "d-chat"][chance.usize(..6)];
         let handling_s = 11.0 + 40.0 * chance.f64();
         day.contacts.push(Arrival { at: when, skill: slug(skill), handling_s, priority: None, patience_s: None });
     }
-    let usual = Behaviour { answer_s: 4.0, refuses: 0.2, misses: 0.15, back_s: 31.7, ..Behaviour::default() };
+    let usual = Behaviour { answer_s: 4.0, refuses: 0.2, misses: 0.25, back_s: 31.7, ..Behaviour::default() };
     let shift = |from: i64, to: i64| Shift { from: at(from), to: plus(at(to), SignedDuration::from_millis(3)) };
     for (agent, shift) in [
         ("papa", shift(1, 2_000)),
@@ -67,7 +67,8 @@ struct Hub<'a> {
     pool: &'a Pool,
     day: &'a Day,
     now: Timestamp,
-    agenda: BinaryHeap<Reverse<(Timestamp, usize)>>,
+    /// By time; at one moment the passes come last.
+    agenda: BinaryHeap<Reverse<(Timestamp, bool, usize)>>,
     planned: Vec<Option<Next>>,
     places: HashMap<ContactId, usize>,
     offered: HashMap<ContactId, u32>,
@@ -80,7 +81,7 @@ struct Hub<'a> {
 
 impl Hub<'_> {
     fn plan(&mut self, at: Timestamp, next: Next) {
-        self.agenda.push(Reverse((at, self.planned.len())));
+        self.agenda.push(Reverse((at, matches!(next, Next::Passes), self.planned.len())));
         self.planned.push(Some(next));
     }
 
@@ -89,7 +90,7 @@ impl Hub<'_> {
     }
 
     async fn play(&mut self, until: Timestamp) {
-        while let Some(Reverse((at, nr))) = self.agenda.pop() {
+        while let Some(Reverse((at, _, nr))) = self.agenda.pop() {
             if at > until {
                 return;
             }
@@ -247,6 +248,12 @@ async fn real<'a>(pool: &'a Pool, day: &'a Day) -> Hub<'a> {
     }
     let numbers = HashMap::from([("a-orders", "1"), ("b-complaints", "2"), ("c-lost", "3")]);
     for (nr, arrival) in (1_u64..).zip(&day.contacts) {
+        if arrival.skill.as_str() == "d-chat" {
+            let body = json!({"id": nr, "tenant": "bears", "point_of_contact": "web", "visitor": format!("visitor-{nr}"),
+                              "text": "hello", "received_at": arrival.at});
+            hub.say(arrival.at, "chat.received", body);
+            continue;
+        }
         let to = format!("+1555010000{}", numbers[arrival.skill.as_str()]);
         let from = customer(u128::from(nr));
         let body =
@@ -254,7 +261,7 @@ async fn real<'a>(pool: &'a Pool, day: &'a Day) -> Hub<'a> {
         hub.say(arrival.at, "sms.received", body);
     }
     let last = day.contacts.last().unwrap().at;
-    let end = plus(last, SignedDuration::from_secs(240));
+    let end = plus(last, SignedDuration::from_secs(480));
     let mut pass = at(99);
     while pass < end {
         hub.plan(pass, Next::Passes);
@@ -284,13 +291,21 @@ async fn the_simulation_gives_the_same_contacts_to_the_same_agents_at_the_same_t
         let of = |what: &str| usize::try_from(hub.settled.get(what).copied().unwrap_or(0)).unwrap();
         assert_eq!((run.refused, run.lapsed, abandoned), (of("refused"), of("lapsed"), of("abandoned")));
         assert!(run.offers.len() > 40, "{}", run.offers.len());
+        let mut other = company.clone();
+        other.agents.values_mut().for_each(|agent| agent.channels.clear());
+        let unlimited = engine::run(&other, &day, &mut |_| ()).offers;
+        other.skills.values_mut().for_each(|work| work.rules.slots = 1);
+        let of_one = engine::run(&other, &day, &mut |_| ()).offers;
+        *seen.entry("limits of channels counted".into()).or_default() += u32::from(unlimited != run.offers);
+        *seen.entry("slots counted".into()).or_default() += u32::from(of_one != unlimited);
         for (what, count) in &hub.settled {
             *seen.entry(what.clone()).or_default() += count;
         }
     }
     // a day on which nothing happens would prove nothing
     if first.is_none() {
-        for what in ["accepted", "refused", "lapsed", "offered by a pass", "abandoned", "made unavailable"] {
+        let all = ["accepted", "refused", "lapsed", "offered by a pass", "abandoned", "made unavailable"];
+        for what in all.into_iter().chain(["limits of channels counted", "slots counted"]) {
             assert!(seen.get(what).is_some_and(|count| *count > 0), "{what}: {seen:?}");
         }
     }

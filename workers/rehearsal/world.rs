@@ -102,6 +102,11 @@ impl World {
         self.fly(fact, id, &serde_json::to_vec(&body).unwrap(), None);
     }
 
+    /// Something happened that is no message.
+    pub fn note(&mut self, what: String) {
+        self.trail.push(what);
+    }
+
     fn fly(&mut self, fact: &str, id: FactId, body: &[u8], due: Option<Timestamp>) {
         for who in Who::hearing(fact) {
             let sent = (who == Who::SendSms).then(|| carriers_mood(&mut self.chance, id));

@@ -155,7 +155,13 @@ async fn the_hot_statements_go_by_their_indexes_whatever_the_tables_hold() {
         for index in ["contacts_waiting", "contacts_pkey", "rooms_pkey", "offers_of_contact"] {
             assert!(next.contains(index), "{index} in {next}");
         }
-        let ready = plan(pool, candidates::READY, "text, text, bigint, integer", "'bears', 'sms', 8, 20").await;
+        let ready = plan(
+            pool,
+            candidates::READY,
+            "text, text, bigint, integer, text, integer",
+            "'bears', 'sms', 8, 20, 'sms', 2",
+        )
+        .await;
         for index in ["ready_agents_in_order", "agents_pkey"] {
             assert!(ready.contains(index), "{index} in {ready}");
         }

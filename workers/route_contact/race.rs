@@ -1,5 +1,6 @@
-//! Fifty connections race ten thousand contacts to a hundred agents with limits from 1 to 12: matchers, accepts, refusals
-//! and ends at once. Each commit recounts the slots; at the end everyone is served or waits beside agents who are full.
+//! Fifty connections race ten thousand contacts to a hundred agents with limits from 1 to 12, of their own for each channel,
+//! and chats that take two slots: matchers, accepts, refusals and ends at once. Each commit recounts slots and contacts; at
+//! the end everyone is served or waits beside agents who have no room.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,7 +37,7 @@ const BATCH: u64 = 32;
 /// Tries of a batch that meets others.
 const TRIES: usize = 50;
 
-/// A hundred agents of both skills, and contacts of either that wait; nobody has matched anything yet.
+/// A hundred agents of all three skills, and contacts of each that wait; nobody has matched anything yet.
 async fn stage() -> Database {
     let mut database = Database::new().await;
     database.pool = db::pool(&database.url, "texthub test", CONNECTIONS).unwrap();
@@ -44,18 +45,25 @@ async fn stage() -> Database {
     den(pool).await;
     recount::install(pool).await;
     let everybody = format!(
-        "insert into agents (tenant, id, team, session_limit, slot_limit, state, idle_since)
-         select 'bears', 'a' || n, 'den', 1 + n % 12, 1 + n % 12, 'available', '{early}' from generate_series(1, {AGENTS}) n;
+        "update tenants set chat_slots = 2 where id = 'bears';
+         insert into agents (tenant, id, team, session_limit, slot_limit, sms_limit, sms_most, chat_limit, chat_most, state,
+                             idle_since)
+         select 'bears', 'a' || n, 'den', 1 + n % 12, 1 + n % 12, nullif(1 + n % 5, 5), coalesce(nullif(1 + n % 5, 5), 12),
+                nullif(1 + n % 4, 4), coalesce(nullif(1 + n % 4, 4), 12), 'available', '{early}'
+         from generate_series(1, {AGENTS}) n;
          insert into agent_skills (tenant, agent, skill, proficiency)
-         select 'bears', 'a' || n, skill, 1 + n % 3 from generate_series(1, {AGENTS}) n, unnest('{{sms,urgent}}'::text[]) skill;
+         select 'bears', 'a' || n, skill, 1 + n % 3 from generate_series(1, {AGENTS}) n, unnest('{{sms,urgent,chat}}'::text[]) skill;
          create function nth(n bigint) returns uuid language sql as
            $$ select ('00000000-0000-0000-0000-' || lpad(to_hex(n), 12, '0'))::uuid $$;
          insert into rooms (id, tenant, channel, our_number, customer_number, point_of_contact, opened_at, caused_by)
-         select nth(n), 'bears', 'sms', '+15550100001', '+1555' || (7000000 + n), 'main', '{early}', nth(n)
+         select nth(n), 'bears', case n % 3 when 2 then 'chat' else 'sms' end,
+                case n % 3 when 2 then 'web' else '+15550100001' end, '+1555' || (7000000 + n),
+                case n % 3 when 2 then 'web' else 'main' end, '{early}', nth(n)
          from generate_series(1, {CONTACTS}) n;
          insert into contacts (id, tenant, room_id, channel, skill, state, priority, queued_at, opened_at, waiting_since,
                                caused_by)
-         select nth(n), 'bears', nth(n), 'sms', case n % 2 when 0 then 'sms' else 'urgent' end, 'queued', 0,
+         select nth(n), 'bears', nth(n), case n % 3 when 2 then 'chat' else 'sms' end,
+                ('{{sms,urgent,chat}}'::text[])[1 + n % 3], 'queued', 0,
                 '{early}'::timestamptz + n * interval '1 ms', '{early}', '{late}', nth(n)
          from generate_series(1, {CONTACTS}) n;
          analyze",
@@ -157,7 +165,7 @@ fn fact_of(nr: u128) -> u128 {
 }
 
 fn queued(nr: u128) -> Message<Matchable> {
-    let skill = if nr.is_multiple_of(2) { "sms" } else { "urgent" };
+    let skill = ["sms", "urgent", "chat"][usize::try_from(nr % 3).unwrap()];
     let id = ContactId(Uuid::from_u128(nr));
     let body = json!({"cause_id": fact(nr), "at": at(100), "tenant": "bears", "contact_id": id, "room_id": id,
                       "skill": skill, "priority": 0, "queued_at": at(0)});
@@ -207,9 +215,14 @@ async fn fifty_connections_race_contacts_to_agents_and_nobody_passes_a_limit_or_
     let states = lines(pool, "select state, count(*) from contacts group by state order by state").await;
     println!("{states}; {} batches met others", race.again.load(Ordering::Relaxed));
     assert_eq!(column(pool, "select count(*) from contacts").await, [CONTACTS.to_string()]);
-    let held = "select count(*) from agents where id like 'a%' and slots_used <> slot_limit";
-    assert_eq!(column(pool, held).await, ["0"], "contacts wait, so every agent is full");
-    let waiting = "select count(*) > 1000 from contacts where state = 'queued'";
-    assert_eq!(column(pool, waiting).await, ["true"], "or the race was none");
+    let room = "select count(*) from agents where id like 'a%'
+        and (slots_used < slot_limit and sms_used < sms_most or slots_used + 2 <= slot_limit and chat_used < chat_most)";
+    assert_eq!(column(pool, room).await, ["0"], "contacts wait, so no agent has room for one");
+    let kinds = "select count(*) filter (where slots_used = slot_limit and sms_used < sms_most) > 0
+          and count(*) filter (where slots_used < slot_limit and sms_used = sms_most) > 0
+          and count(*) filter (where chat_used = chat_most and chat_most < 12) > 0 from agents where id like 'a%'";
+    assert_eq!(column(pool, kinds).await, ["true"], "some by the shared limit, some by either channel's");
+    let waiting = "select count(*) > 1000 from contacts where state = 'queued' group by channel";
+    assert_eq!(column(pool, waiting).await, ["true", "true"], "or the race was none");
     assert_eq!(breaches(pool, at(100)).await, [""; 0]);
 }

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::hub::offer::{self, Pending};
 use crate::hub::room::{self, Closing, Ends};
 use crate::hub::session::{self, Session};
-use crate::hub::slot::{self, Standing};
+use crate::hub::slot::{self, Hold, Standing};
 use crate::hub::sql;
 
 /// An end that is asked for. The contact and its room are locked by the caller.
@@ -45,7 +45,8 @@ struct Ended<'a> {
     room_id: RoomId,
     state: String,
     queued_at: Timestamp,
-    agent: Option<Slug>,
+    /// What it holds of its agent.
+    hold: Option<Hold>,
     accepted_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
     outcome: ContactOutcome,
@@ -85,11 +86,11 @@ pub async fn end(
         .collect();
     room::close(tx, now, &closings).await?;
     write(tx, now, &loaded).await?;
-    let freed: Vec<(Slug, Slug)> = loaded
+    let freed: Vec<Hold> = loaded
         .iter()
         .filter(|e| e.wrap_up_until.is_none())
-        .filter_map(|e| e.agent.as_ref().map(|agent| (e.tenant.clone(), agent.clone())))
-        .chain(loaded.iter().filter_map(|e| e.handed().map(|to| (e.tenant.clone(), to.agent.clone()))))
+        .filter_map(|e| e.hold.clone())
+        .chain(loaded.iter().filter_map(|e| e.handed().map(Pending::hold)))
         .collect();
     let standings: HashMap<(Slug, Slug), Standing> =
         slot::release(tx, &freed).await?.into_iter().map(|s| ((s.tenant.clone(), s.agent.clone()), s)).collect();
@@ -108,7 +109,8 @@ async fn load<'a>(tx: &Transaction<'_>, now: Timestamp, asked: &'a [Ending]) -> 
                 c.reason, c.disposition, k.wrap_up_s, r.closed_at is null,
                 r.tenant, r.channel, r.our_number, r.our_country, r.customer_number,
                 s.id, s.agent, s.timeout_s, s.deadline_at, s.timer_gen, s.timer_due_at,
-                case when k.disposition_required and c.accepted_at is not null then k.default_disposition end
+                case when k.disposition_required and c.accepted_at is not null then k.default_disposition end,
+                c.channel, c.slots
          from contacts c
          join rooms r on r.id = c.room_id
          join skills k on k.tenant = c.tenant and k.id = c.skill
@@ -133,7 +135,7 @@ async fn load<'a>(tx: &Transaction<'_>, now: Timestamp, asked: &'a [Ending]) -> 
             tenant: row.get(1),
             room_id: row.get(2),
             queued_at: row.get(4),
-            agent: row.get(5),
+            hold: hold_of(row),
             accepted_at,
             ended_at: row.get(7),
             // what the end of the conversation decided stands through wrap-up
@@ -154,6 +156,11 @@ async fn load<'a>(tx: &Transaction<'_>, now: Timestamp, asked: &'a [Ending]) -> 
         });
     }
     Ok(loaded)
+}
+
+fn hold_of(row: &tokio_postgres::Row) -> Option<Hold> {
+    let agent = row.get::<_, Option<Slug>>(5)?;
+    Some(Hold { tenant: row.get(1), agent, channel: row.get(25), contacts: 1, slots: row.get(26) })
 }
 
 fn session_of(row: &tokio_postgres::Row, contact_id: &ContactId) -> Option<Session> {
@@ -213,8 +220,8 @@ fn say(now: Timestamp, ended: &Ended<'_>, standings: &HashMap<(Slug, Slug), Stan
         return said;
     }
     said.push(say_closed(now, ended));
-    if let Some(standing) = ended.agent.as_ref().and_then(|agent| standings.get(&(ended.tenant.clone(), agent.clone())))
-    {
+    let agent = ended.hold.as_ref().map(|hold| &hold.agent);
+    if let Some(standing) = agent.and_then(|agent| standings.get(&(ended.tenant.clone(), agent.clone()))) {
         said.extend(say_freed(now, cause, standing));
     }
     said
@@ -269,6 +276,10 @@ pub fn say_freed(now: Timestamp, cause: FactId, standing: &Standing) -> Vec<Publ
         code: standing.code.clone(),
         slots_used: standing.slots_used,
         limit: standing.limit,
+        sms_used: standing.sms.used,
+        sms_limit: standing.sms.limit,
+        chat_used: standing.chat.used,
+        chat_limit: standing.chat.limit,
     };
     let mut said = vec![Publication::of(&freed, standing.tenant.as_str())];
     if standing.next_state.is_some() && standing.slots_used == 0 {

@@ -16,6 +16,7 @@ use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
 use super::session::{self, Session};
+use super::slot::Hold;
 use super::sql;
 use crate::facts::envelope::{Fact, Publication};
 use crate::facts::ids::{ContactId, FactId, RoomId, SessionId, Slug};
@@ -47,10 +48,21 @@ pub struct Contact {
     pub preferred_agent: Option<Slug>,
     /// By which fact.
     pub caused_by: FactId,
+    /// Slots that were taken of its agent; of one without an agent it tells nothing.
+    pub slots: i32,
+}
+
+impl Contact {
+    /// What it holds of the agent who has it.
+    #[must_use]
+    pub fn hold(&self, agent: &Slug) -> Hold {
+        let (tenant, agent, channel) = (self.tenant.clone(), agent.clone(), self.channel.clone());
+        Hold { tenant, agent, channel, contacts: 1, slots: self.slots }
+    }
 }
 
 const COLUMNS: &str = "c.id, c.tenant, c.room_id, c.channel, c.skill, c.state, c.priority, c.queued_at, c.agent,
-    c.preferred_agent, c.caused_by";
+    c.preferred_agent, c.caused_by, c.slots";
 
 fn from_row(row: &tokio_postgres::Row) -> Contact {
     Contact {
@@ -65,6 +77,7 @@ fn from_row(row: &tokio_postgres::Row) -> Contact {
         agent: row.get(8),
         preferred_agent: row.get(9),
         caused_by: row.get(10),
+        slots: row.get(11),
     }
 }
 
@@ -85,7 +98,7 @@ pub async fn lock_with_sessions(
     let rows = sql::rows(tx, &sql, &[&rooms]).await?;
     Ok(rows
         .iter()
-        .map(|row| (from_row(row), row.get::<_, Option<SessionId>>(11).map(|_| session::from_row(row, 11))))
+        .map(|row| (from_row(row), row.get::<_, Option<SessionId>>(12).map(|_| session::from_row(row, 12))))
         .collect())
 }
 
@@ -139,15 +152,16 @@ pub async fn add(tx: &Transaction<'_>, now: Timestamp, contacts: &[&Contact]) ->
     let agents: Vec<Option<&Slug>> = contacts.iter().map(|c| c.agent.as_ref()).collect();
     let preferred: Vec<Option<&Slug>> = contacts.iter().map(|c| c.preferred_agent.as_ref()).collect();
     let causes: Vec<FactId> = contacts.iter().map(|c| c.caused_by).collect();
+    let slots: Vec<i32> = contacts.iter().map(|c| c.slots).collect();
     sql::touch(
         tx,
         "insert into contacts (id, tenant, room_id, channel, skill, state, priority, queued_at, opened_at, waiting_since,
-                               agent, preferred_agent, accepted_at, caused_by)
+                               agent, preferred_agent, accepted_at, caused_by, slots)
          select id, tenant, room_id, channel, skill, state, priority, queued_at, $12::timestamptz, queued_at, agent, preferred,
-                case when state = 'active' then $12::timestamptz end, caused_by
+                case when state = 'active' then $12::timestamptz end, caused_by, slots
          from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[],
-                     $8::timestamptz[], $9::text[], $10::text[], $11::uuid[])
-           as c (id, tenant, room_id, channel, skill, state, priority, queued_at, agent, preferred, caused_by)",
+                     $8::timestamptz[], $9::text[], $10::text[], $11::uuid[], $13::int[])
+           as c (id, tenant, room_id, channel, skill, state, priority, queued_at, agent, preferred, caused_by, slots)",
         &[
             &ids,
             &tenants,
@@ -161,20 +175,22 @@ pub async fn add(tx: &Transaction<'_>, now: Timestamp, contacts: &[&Contact]) ->
             &preferred,
             &causes,
             &now,
+            &slots,
         ],
     )
     .await?;
     Ok(())
 }
 
-/// Makes a locked contact active with an agent whose slot is reserved. Says its timer, where the skill asks for answers
-/// in time.
+/// Makes a locked contact active with an agent of whom so many slots are reserved for it. Says its timer, where the skill
+/// asks for answers in time.
 pub async fn activate(
     tx: &Transaction<'_>,
     now: Timestamp,
     cause: FactId,
     id: ContactId,
     agent: &Slug,
+    slots: i32,
 ) -> Result<Vec<Publication>, Failure> {
     sql::touch(
         tx,
@@ -182,9 +198,9 @@ pub async fn activate(
         "with flow as (
            update flow_runs set ended_at = $3, due_at = null, phase = 'over' where contact_id = $1 and ended_at is null)
          update contacts set state = 'active', agent = $2, accepted_at = coalesce(accepted_at, $3), held_since = $3,
-           answer_due_at = null, reminded_at = null
+           answer_due_at = null, reminded_at = null, slots = $4
          where id = $1",
-        &[&id, agent, &now],
+        &[&id, agent, &now, &slots],
     )
     .await?;
     Ok(arm_answers(tx, now, &[(id, cause)]).await?.into_iter().map(|(_, due)| due).collect())

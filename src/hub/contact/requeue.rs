@@ -10,7 +10,7 @@ use crate::facts::ids::{ContactId, FactId, RoomId, SessionId, Slug};
 use crate::facts::said::{ContactMoved, ContactQueued, Handing, OfferOutcome};
 use crate::failure::Failure;
 use crate::hub::session::{self, Session};
-use crate::hub::slot;
+use crate::hub::slot::{self, Hold};
 use crate::hub::{offer, room, sql};
 
 /// A contact to queue again; it and its room are locked by the caller.
@@ -38,8 +38,8 @@ pub async fn requeue(
     let rooms: Vec<RoomId> = asked.iter().map(|a| a.contact.room_id).collect();
     let sessions: Vec<Session> = session::lock_of_rooms(tx, &rooms).await?;
     let pending = offer::pending_of_contacts(tx, &ids).await?;
-    let held: Vec<&Slug> = asked.iter().filter_map(|a| holder(a.contact, None)).collect();
-    let all: Vec<&Slug> = held.iter().copied().chain(pending.iter().map(|o| &o.agent)).collect();
+    let held = asked.iter().filter_map(|a| holder(a.contact, None));
+    let all: Vec<&Slug> = held.chain(pending.iter().map(|o| &o.agent)).collect();
     slot::hold(tx, tenant, &all).await?;
     let mut said = offer::give_back(tx, now, cause, OfferOutcome::Rescinded, reason, &pending).await?;
     let ended: Vec<(SessionId, &str)> = sessions.iter().map(|s| (s.id, reason)).collect();
@@ -62,7 +62,8 @@ pub async fn requeue(
         &[&ids, &skills, &preferred, &now],
     )
     .await?;
-    let freed: Vec<(Slug, Slug)> = held.into_iter().map(|agent| (tenant.clone(), agent.clone())).collect();
+    let freed: Vec<Hold> =
+        asked.iter().filter_map(|a| holder(a.contact, None).map(|agent| a.contact.hold(agent))).collect();
     let standings = slot::release(tx, &freed).await?;
     said.extend(asked.iter().map(|a| say_queued_again(now, cause, a)));
     said.extend(standings.iter().flat_map(|standing| say_freed(now, cause, standing)));

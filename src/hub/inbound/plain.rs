@@ -64,6 +64,7 @@ fn new_contact(now: Timestamp, nth: usize, arrival: &Arrival, conversation: &Con
         agent: None,
         preferred_agent: conversation.wrapping_agent.clone(),
         caused_by: arrival.id,
+        slots: 1,
     })
 }
 

@@ -19,7 +19,7 @@ use super::offer::{self, Pending};
 use super::refusal::Refusal;
 use super::room::{self, Room};
 use super::session::{self, Session};
-use super::slot::Reservation;
+use super::slot::NoSlot;
 use super::written::MAX_NOTE;
 use crate::facts::envelope::Publication;
 use crate::facts::heard::{By, ByKind};
@@ -189,11 +189,11 @@ async fn session_with(
 
 /// Why a slot could not be had; `absent` where the agent's state does not allow it.
 #[must_use]
-pub fn why_no_slot(answer: Option<Reservation>, absent: Refusal) -> Option<Refusal> {
-    match answer {
-        Some(Reservation::Reserved) => None,
-        Some(Reservation::NoFreeSlot) => Some(Refusal::NoFreeSlot),
-        Some(Reservation::NotThere) => Some(absent),
-        Some(Reservation::UnknownAgent) | None => Some(Refusal::UnknownAgent),
+pub fn why_no_slot(no: NoSlot, absent: Refusal) -> Refusal {
+    match no {
+        NoSlot::NoFreeSlot => Refusal::NoFreeSlot,
+        NoSlot::ChannelFull => Refusal::ChannelFull,
+        NoSlot::NotThere => absent,
+        NoSlot::UnknownAgent => Refusal::UnknownAgent,
     }
 }

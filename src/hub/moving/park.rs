@@ -11,7 +11,7 @@ use crate::facts::said::Handing;
 use crate::failure::Failure;
 use crate::hub::contact::{self, Contact, Handed, Requeue};
 use crate::hub::refusal::Refusal;
-use crate::hub::slot::{self, Asks, Reservation};
+use crate::hub::slot::{self, Asks};
 
 /// Parks an active contact.
 pub async fn park(tx: &Transaction<'_>, now: Timestamp, asked: &Asked<'_>) -> Result<Moved, Failure> {
@@ -32,7 +32,7 @@ pub async fn park(tx: &Transaction<'_>, now: Timestamp, asked: &Asked<'_>) -> Re
     let mut said = rescind(tx, now, asked.id, "parked", &place).await?;
     said.extend(note(tx, now, asked, &place).await?);
     contact::park(tx, place.contact.id).await?;
-    let standings = slot::release(tx, &[(asked.tenant.clone(), agent.clone())]).await?;
+    let standings = slot::release(tx, &[place.contact.hold(agent)]).await?;
     said.push(say(now, asked.id, &place.contact, Handing::Parked, agent));
     said.extend(standings.iter().flat_map(|standing| contact::say_freed(now, asked.id, standing)));
     Ok(Moved::Done(said))
@@ -50,12 +50,13 @@ pub async fn unpark(tx: &Transaction<'_>, now: Timestamp, asked: &Asked<'_>) -> 
         (None, None) => return Ok(Refusal::NotParked.into()),
         (None, Some(agent)) => agent,
     };
-    let reserved = slot::reserve(tx, now, Asks::LoggedIn, &[(asked.tenant.clone(), agent.clone(), 1)]).await?.pop();
-    if let Some(why) = why_no_slot(reserved, Refusal::LoggedOut) {
-        return Ok(why.into());
-    }
+    let channel = &place.contact.channel;
+    let slots = match slot::reserve_one(tx, now, Asks::LoggedIn, (asked.tenant, agent), channel).await? {
+        Ok(slots) => slots,
+        Err(no) => return Ok(why_no_slot(no, Refusal::LoggedOut).into()),
+    };
     let mut said = vec![say_unparked(now, asked.id, &place.contact, agent)];
-    said.extend(contact::activate(tx, now, asked.id, place.contact.id, agent).await?);
+    said.extend(contact::activate(tx, now, asked.id, place.contact.id, agent, slots).await?);
     Ok(Moved::Done(said))
 }
 
@@ -68,12 +69,11 @@ pub async fn wake(
     contact: &Contact,
     parked_by: &Slug,
 ) -> Result<(Contact, Vec<Publication>), Failure> {
-    let wanted = [(contact.tenant.clone(), parked_by.clone(), 1)];
-    let answer = slot::reserve(tx, now, Asks::Available, &wanted).await?.pop();
-    if answer == Some(Reservation::Reserved) {
+    let whom = (&contact.tenant, parked_by);
+    if let Ok(slots) = slot::reserve_one(tx, now, Asks::Available, whom, &contact.channel).await? {
         let mut said = vec![say_unparked(now, cause, contact, parked_by)];
-        said.extend(contact::activate(tx, now, cause, contact.id, parked_by).await?);
-        let active = Contact { state: "active".into(), agent: Some(parked_by.clone()), ..contact.clone() };
+        said.extend(contact::activate(tx, now, cause, contact.id, parked_by, slots).await?);
+        let active = Contact { state: "active".into(), agent: Some(parked_by.clone()), slots, ..contact.clone() };
         return Ok((active, said));
     }
     let moved = Handed {

@@ -12,7 +12,7 @@ use crate::facts::said::{Handing, OfferOutcome};
 use crate::failure::Failure;
 use crate::hub::contact::{self, Handed};
 use crate::hub::refusal::Refusal;
-use crate::hub::slot::{self, Asks};
+use crate::hub::slot::{self, Asks, Hold};
 use crate::hub::{offer, room};
 
 /// Takes a contact over.
@@ -54,21 +54,24 @@ async fn give(
     slot::hold(tx, asked.tenant, &all).await?;
     let own = place.pending.as_ref().filter(|offer| offer.agent == *agent);
     let mut said: Vec<Publication> = Vec::new();
-    if let Some(own) = own {
+    let slots = if let Some(own) = own {
         // the offer holds the slot already
         offer::settle(tx, now, OfferOutcome::Accepted, &[(own.id, asked.id, TAKEN_OVER)]).await?;
         said.push(offer::say_settled(now, asked.id, &own.over(), OfferOutcome::Accepted, TAKEN_OVER));
+        own.slots
     } else {
-        let reserved = slot::reserve(tx, now, Asks::LoggedIn, &[(asked.tenant.clone(), agent.clone(), 1)]).await?.pop();
-        if let Some(why) = why_no_slot(reserved, Refusal::LoggedOut) {
-            return Ok(why.into());
-        }
+        let channel = &place.contact.channel;
+        let slots = match slot::reserve_one(tx, now, Asks::LoggedIn, (asked.tenant, agent), channel).await? {
+            Ok(slots) => slots,
+            Err(no) => return Ok(why_no_slot(no, Refusal::LoggedOut).into()),
+        };
         said.extend(rescind(tx, now, asked.id, TAKEN_OVER, place).await?);
-    }
+        slots
+    };
     said.extend(note(tx, now, asked, place).await?);
-    let freed: Vec<(Slug, Slug)> = holds_slot.map(|former| (asked.tenant.clone(), former.clone())).collect();
+    let freed: Vec<Hold> = holds_slot.map(|former| place.contact.hold(former)).collect();
     let standings = slot::release(tx, &freed).await?;
-    let timers = contact::activate(tx, now, asked.id, place.contact.id, agent).await?;
+    let timers = contact::activate(tx, now, asked.id, place.contact.id, agent, slots).await?;
     room::assign(tx, &[(place.room.id, agent)]).await?;
     let moved = Handed {
         contact: &place.contact,

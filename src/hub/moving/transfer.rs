@@ -13,7 +13,7 @@ use crate::hub::contact::{self, Handed, Requeue};
 use crate::hub::inbound::expiry;
 use crate::hub::offer::{self, Offer, Pending};
 use crate::hub::refusal::Refusal;
-use crate::hub::slot::{self, Asks};
+use crate::hub::slot::{self, Asks, Hold};
 use crate::hub::{presence, room, session, sql};
 
 /// To whom.
@@ -104,10 +104,11 @@ async fn to_agent(
     };
     let all: Vec<&Slug> = std::iter::once(agent).chain(place.pending.iter().map(|o| &o.agent)).collect();
     slot::hold(tx, asked.tenant, &all).await?;
-    let reserved = slot::reserve(tx, now, Asks::Available, &[(asked.tenant.clone(), agent.clone(), 1)]).await?.pop();
-    if let Some(why) = why_no_slot(reserved, Refusal::AgentUnavailable) {
-        return Ok(why.into());
-    }
+    let channel = &place.contact.channel;
+    let slots = match slot::reserve_one(tx, now, Asks::Available, (asked.tenant, agent), channel).await? {
+        Ok(slots) => slots,
+        Err(no) => return Ok(why_no_slot(no, Refusal::AgentUnavailable).into()),
+    };
     let mut said = rescind(tx, now, asked.id, TRANSFERRED, place).await?;
     said.extend(note(tx, now, asked, place).await?);
     let offer = Offer {
@@ -126,6 +127,7 @@ async fn to_agent(
         why: Some("transferred".to_owned()),
         accepts_by_itself: false,
         chosen: None,
+        slots,
     };
     if offer.from_agent.is_some() {
         offer::hand(tx, &offer).await?;
@@ -150,9 +152,9 @@ pub async fn accepted(tx: &Transaction<'_>, now: Timestamp, cause: FactId, offer
     let all: Vec<&Slug> = std::iter::once(&offer.agent).chain(&contact.agent).collect();
     slot::hold(tx, &offer.tenant, &all).await?;
     offer::settle(tx, now, OfferOutcome::Accepted, &[(offer.id, cause, "accepted")]).await?;
-    let freed: Vec<(Slug, Slug)> = contact.agent.iter().map(|agent| (offer.tenant.clone(), agent.clone())).collect();
+    let freed: Vec<Hold> = contact.agent.iter().map(|agent| contact.hold(agent)).collect();
     let standings = slot::release(tx, &freed).await?;
-    let timers = contact::activate(tx, now, cause, contact.id, &offer.agent).await?;
+    let timers = contact::activate(tx, now, cause, contact.id, &offer.agent, offer.slots).await?;
     room::assign(tx, &[(offer.room_id, &offer.agent)]).await?;
     presence::answered(tx, &offer.tenant, &offer.agent).await?;
     let moved = Handed {

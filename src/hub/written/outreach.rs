@@ -127,6 +127,8 @@ async fn into_room(
     }
     let agent = ask.line.agent;
     let holds = living.as_ref().map(|c| (c.state.as_str(), c.agent.as_ref() == Some(agent)));
+    // what the contact takes of the agent, or has taken already
+    let mut slots = living.as_ref().map_or(1, |contact| contact.slots);
     match holds {
         Some(("active", true)) => {}
         Some(("offered", true)) => said.extend(accept_own(tx, now, ask, living.as_ref()).await?),
@@ -136,16 +138,15 @@ async fn into_room(
             return Ok(Posted::Refused(Refusal::HeldByOther, said));
         }
         _ => {
-            let wanted = [(ask.tenant.clone(), agent.clone(), 1)];
-            let reserved = slot::reserve(tx, now, Asks::LoggedIn, &wanted).await?.pop();
-            if let Some(why) = moving::why_no_slot(reserved, Refusal::LoggedOut) {
-                return Ok(Posted::Refused(why, said));
-            }
+            slots = match slot::reserve_one(tx, now, Asks::LoggedIn, (ask.tenant, agent), &ends.channel).await? {
+                Ok(slots) => slots,
+                Err(no) => return Ok(Posted::Refused(moving::why_no_slot(no, Refusal::LoggedOut), said)),
+            };
         }
     }
     let is_new = found.is_none();
     let mut room = found.unwrap_or_else(|| new_room(now, ask, point, ends));
-    let contact = living.clone().unwrap_or_else(|| new_contact(now, ask, point, &room));
+    let contact = Contact { slots, ..living.clone().unwrap_or_else(|| new_contact(now, ask, point, &room)) };
     let starts = session.is_none();
     let session = session.unwrap_or_else(|| new_session(now, ask, point, &room, &contact));
     let (line, text) = ask.line.entry(now, &mut room, &contact, Some(&session), Some(point));
@@ -187,7 +188,7 @@ async fn take(
             let is_parked = state == "parked";
             let mut said: Vec<Publication> =
                 is_parked.then(|| moving::say_unparked(now, cause, contact, agent)).into_iter().collect();
-            said.extend(contact::activate(tx, now, cause, contact.id, agent).await?);
+            said.extend(contact::activate(tx, now, cause, contact.id, agent, contact.slots).await?);
             Ok(said)
         }
     }
@@ -236,6 +237,7 @@ fn new_contact(now: Timestamp, ask: &Outreach<'_>, point: &PointOfContact, room:
         agent: Some(ask.line.agent.clone()),
         preferred_agent: None,
         caused_by: ask.line.id,
+        slots: 1,
     }
 }
 

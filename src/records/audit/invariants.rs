@@ -2,6 +2,8 @@
 //! transactions note the times of their beginnings, yet take effect in the order of their commits: where times of
 //! different transactions are compared, a slack stands for that; where a timer must have come, the sweep's grace.
 
+use super::slots;
+
 /// An invariant: its number in the design, its name, what it says, and the statement that finds breaches.
 pub struct Invariant {
     /// In the design.
@@ -10,12 +12,9 @@ pub struct Invariant {
     pub name: &'static str,
     /// In a sentence.
     pub says: &'static str,
-    sql: &'static str,
+    pub(super) sql: &'static str,
 }
 
-/// Slots in use by agent `a`, counted.
-const USED: &str = "(select count(*) from offers o where o.tenant = a.tenant and o.agent = a.id and o.state = 'pending')
-  + (select count(*) from contacts h where h.tenant = a.tenant and h.agent = a.id and h.state in ('active', 'wrap_up'))";
 /// Between the times of two transactions: longer than any statement may take.
 const SLACK: &str = "interval '30 s'";
 /// What the sweep takes to say a lost timer again, and a moment for the worker.
@@ -25,8 +24,9 @@ impl Invariant {
     /// The whole statement: asked with the time ($1) and how many breaches to name ($2).
     #[must_use]
     pub fn statement(&self) -> String {
-        let words = [("{now}", "$1::timestamptz"), ("{used}", USED), ("{slack}", SLACK), ("{grace}", GRACE)];
-        let sql = words.iter().fold(self.sql.to_owned(), |sql, (word, means)| sql.replace(word, means));
+        let words = [("{now}", "$1::timestamptz"), ("{slack}", SLACK), ("{grace}", GRACE)];
+        let words = slots::WORDS.iter().chain(&words);
+        let sql = words.fold(self.sql.to_owned(), |sql, (word, means)| sql.replace(word, means));
         format!("select x.line from ({sql}) x (line) where $1::timestamptz is not null limit $2")
     }
 }
@@ -78,40 +78,9 @@ pub const INVARIANTS: &[Invariant] = &[
               from (select room_id, seq, at, lag(at) over (partition by room_id order by seq) as before from entries) e
               where at < before - {slack}",
     },
-    Invariant {
-        number: 4,
-        name: "slots_are_counted",
-        says: "an agent's slots are the pending offers and the contacts that are active or in wrap-up",
-        sql: "select format('agent %s of %s: %s slots are noted, %s are in use', a.id, a.tenant, a.slots_used, u.used)
-              from agents a, lateral (select {used} as used) u where a.slots_used <> u.used",
-    },
-    Invariant {
-        number: 4,
-        name: "limit_is_kept",
-        says: "no agent holds more than the limit, and nothing was taken since it was lowered below use",
-        sql: "select format('agent %s of %s holds %s contacts, the limit is %s since %s', a.id, a.tenant, u.used,
-                            a.slot_limit, a.limit_set_at)
-              from agents a, lateral (select {used} as used) u
-              where u.used > 12 or u.used > a.slot_limit and exists (
-                select 1 from offers o
-                where o.tenant = a.tenant and o.agent = a.id and o.state = 'pending' and o.made_at > a.limit_set_at
-                union all
-                select 1 from contacts c
-                where c.tenant = a.tenant and c.agent = a.id and c.state in ('active', 'wrap_up')
-                  and coalesce(
-                    (select max(o.made_at) from offers o
-                     where o.contact_id = c.id and o.agent = a.id and o.state = 'accepted'),
-                    c.accepted_at) > a.limit_set_at)",
-    },
-    Invariant {
-        number: 4,
-        name: "limit_is_the_users_or_the_teams",
-        says: "an agent's limit is the user's own, else the team's, 1 to 12",
-        sql: "select format('agent %s of %s: the limit is %s and should be %s', a.id, a.tenant, a.slot_limit,
-                            coalesce(a.session_limit, t.session_limit))
-              from agents a join teams t on t.tenant = a.tenant and t.id = a.team
-              where a.slot_limit <> coalesce(a.session_limit, t.session_limit) or a.slot_limit not between 1 and 12",
-    },
+    slots::COUNTED,
+    slots::KEPT,
+    slots::OF_THE_FILE,
     Invariant {
         number: 5,
         name: "holders_are_reserved",
@@ -132,59 +101,8 @@ pub const INVARIANTS: &[Invariant] = &[
               from contacts c left join agents a on a.tenant = c.tenant and a.id = c.agent
               where c.state in ('offered', 'active', 'wrap_up') and a.id is null",
     },
-    Invariant {
-        number: 6,
-        name: "nobody_waits_beside_a_free_slot",
-        says: "no contact waits beside an eligible agent with a free slot, cool-downs and holds apart",
-        // ten seconds instead of one: a pass asks again for a lost ask after five
-        sql: "select format('contact %s waits for %s while %s of %s is free', c.id, c.skill, a.id, a.tenant)
-              from (
-                select a.tenant, a.id, greatest(a.moved_at, a.idle_since, a.limit_set_at, o.at, h.at) as free_since
-                from agents a
-                left join (select tenant, agent, max(settled_at) as at from offers
-                           where settled_at > {now} - interval '2 min' group by tenant, agent) o
-                  on o.tenant = a.tenant and o.agent = a.id
-                left join (select tenant, agent, max(closed_at) as at from contacts
-                           where closed_at > {now} - interval '2 min' group by tenant, agent) h
-                  on h.tenant = a.tenant and h.agent = a.id
-                where a.state = 'available' and a.next_state is null and a.ended_at is null and a.slot_limit > {used}
-                offset 0) a
-              join agent_skills s on s.tenant = a.tenant and s.agent = a.id
-              join contacts c on c.tenant = s.tenant and c.skill = s.skill and c.state = 'queued'
-              join skills k on k.tenant = c.tenant and k.id = c.skill
-              where s.proficiency between coalesce(c.flow_best, 1) and coalesce(c.flow_worst, 20)
-                and (k.widening is null or exists (
-                  select 1 from jsonb_to_recordset(k.widening) as w (after_s integer, worst integer)
-                  where s.proficiency <= w.worst and c.queued_at + make_interval(secs => w.after_s + 10) < {now}))
-                and (c.preferred_agent = a.id or coalesce(c.flow_hold_until + interval '10 s' < {now}, true))
-                and not exists (select 1 from offers o where o.contact_id = c.id and o.agent = a.id
-                                and o.state in ('refused', 'lapsed') and o.settled_at > {now} - interval '40 s')
-                and not exists (select 1 from sessions w where w.contact_id = c.id and w.agent = a.id
-                                and w.end_reason in ('transferred', 'unanswered') and w.ended_at > {now} - interval '40 s')
-                and greatest(a.free_since, c.queued_at, c.opened_at,
-                      (select max(o.settled_at) from offers o where o.contact_id = c.id),
-                      (select max(w.ended_at) from sessions w where w.contact_id = c.id))
-                    < {now} - case when c.preferred_agent <> a.id then interval '1 min' else interval '10 s' end",
-    },
-    Invariant {
-        number: 6,
-        name: "the_ready_are_noted",
-        says: "who is noted as ready for a skill is available with a free slot, and the other way round",
-        sql: "select format('agent %s of %s is noted as ready for %s and is not', r.agent, r.tenant, r.skill)
-              from ready_agents r
-              where not exists (
-                select 1 from agents a join agent_skills s on s.tenant = a.tenant and s.agent = a.id
-                where a.tenant = r.tenant and a.id = r.agent and s.skill = r.skill
-                  and a.state = 'available' and a.next_state is null and a.ended_at is null
-                  and a.slots_used < a.slot_limit)
-              union all
-              select format('agent %s of %s is ready for %s and not noted', a.id, a.tenant, s.skill)
-              from agents a join agent_skills s on s.tenant = a.tenant and s.agent = a.id
-              where a.state = 'available' and a.next_state is null and a.ended_at is null
-                and a.slots_used < a.slot_limit
-                and not exists (select 1 from ready_agents r
-                                where r.tenant = a.tenant and r.agent = a.id and r.skill = s.skill)",
-    },
+    slots::NOBODY_WAITS,
+    slots::READY,
     Invariant {
         number: 7,
         name: "offers_and_contacts_agree",

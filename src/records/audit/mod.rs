@@ -2,6 +2,7 @@
 //! each id that somebody published. What a line names is ids and slugs, never texts or numbers.
 
 mod invariants;
+mod slots;
 
 use std::collections::HashMap;
 

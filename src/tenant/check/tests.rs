@@ -132,6 +132,42 @@ fn each_mistake_is_named_with_its_line_and_what_to_write_instead() {
             "f:16: session_limit is 0; write a whole number from 1 to 12",
         ),
         (
+            "id = \"family\"",
+            "id = \"family\"\nchat_limit = 0",
+            "f:16: chat_limit is 0; write a whole number from 1 to 12",
+        ),
+        (
+            "team = \"family\"",
+            "team = \"family\"\nsms_limit = 13",
+            "f:19: sms_limit is 13; write a whole number from 1 to 12",
+        ),
+        (
+            "[[carriers]]",
+            "[channels.chat]\nslots = 13\n[[carriers]]",
+            "f:6: slots is 13; write a whole number from 1 to 12",
+        ),
+        (
+            "[[carriers]]",
+            "[channels.email]\nslots = 2\n[[carriers]]",
+            "f:5: [channels] has no key email; keys here are sms, chat",
+        ),
+        (
+            "[[carriers]]",
+            "[channels.chat]\nslot = 2\n[[carriers]]",
+            "f:6: the channel has no key slot; did you mean slots?",
+        ),
+        (
+            "[[carriers]]",
+            "[channels]\nchat = 2\n[[carriers]]",
+            "f:6: chat is no table; write [channels.chat] with slots = 2 under it, or [channels.sms]",
+        ),
+        (
+            "[[carriers]]",
+            "[channels.sms]\nslots = 6\n[[carriers]]",
+            "f:21: mama can never have a contact of porridge: it takes 6 slots, the session limit is 5; write a \
+             session_limit of 6 or more, fewer slots under [channels.sms], or take the skill out",
+        ),
+        (
             "team = \"family\"",
             "team = \"familie\"",
             "f:18: there is no team familie in this file; did you mean family?",

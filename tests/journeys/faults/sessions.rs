@@ -81,7 +81,7 @@ const ROWS: &str = "
     select room, 1, gen_random_uuid(), contact, 'inbound', 'customer', 'hello', 1, now(), now(), cause from planned;
     insert into offers (id, tenant, contact_id, room_id, agent, state, made_at, lapses_at, settled_at, caused_by, ordinal)
     select gen_random_uuid(), 'three-bears', contact, room, agent, 'accepted', now(), now(), now(), cause, 0 from planned;
-    update agents a set state = 'available', slots_used = p.used, moved_at = now()
+    update agents a set state = 'available', slots_used = p.used, sms_used = p.used, moved_at = now()
     from (select agent, count(*) as used from planned group by agent) p where a.tenant = 'three-bears' and a.id = p.agent;";
 
 async fn armed(stack: &Stack, timeout_s: i32) -> Vec<(Live, Timestamp)> {

@@ -32,8 +32,12 @@ const BREACHES: &[(&str, &str, &str)] = &[
     ("entries_gap_free", "update rooms set next_seq = 9", "the next will be 9"),
     ("entries_gap_free", "update entries set at = at - interval '1 h' where seq = 2", "older than the one before"),
     ("slots_are_counted", "update agents set slots_used = 0", "gretel of three-bears: 0 slots are noted, 3 are in use"),
-    ("limit_is_kept", "update agents set slot_limit = 2", "holds 3 contacts, the limit is 2"),
+    ("slots_are_counted", "update offers set slots = 2 where state = 'pending'", "3 slots are noted, 4 are in use"),
+    ("slots_are_counted", "update agents set sms_used = 2 where id = 'gretel'", "2 contacts by sms are noted, there are 3"),
+    ("limit_is_kept", "update agents set slot_limit = 2", "holds 3 slots, the limit is 2"),
+    ("limit_is_kept", "update agents set sms_most = 2", "holds 3 contacts by sms, the limit is 2"),
     ("limit_is_the_users_or_the_teams", "update teams set session_limit = 7", "should be 7"),
+    ("limit_is_the_users_or_the_teams", "update teams set chat_limit = 7", "the limit of contacts by chat is 12 and should be 7"),
     ("holders_are_reserved", "delete from sessions; delete from offers where state = 'accepted'", "has no offer of it"),
     ("holders_are_reserved", "update rooms set agent = 'hansel'", "is with hansel"),
     ("holders_are_reserved", "update contacts set agent = 'nobody' where state = 'active'", "no agent of three-bears"),
@@ -47,6 +51,13 @@ const BREACHES: &[(&str, &str, &str)] = &[
         "while gretel of three-bears is free",
     ),
     ("the_ready_are_noted", "update agents set session_limit = 4, slot_limit = 4 where id = 'gretel'", "not noted"),
+    (
+        "the_ready_are_noted",
+        "update agents set session_limit = 4, slot_limit = 4, sms_limit = 3, sms_most = 3 where id = 'gretel';
+         insert into ready_agents (tenant, skill, agent, proficiency, idle_since, rank)
+         values ('three-bears', 'porridge-orders', 'gretel', 1, now(), 1)",
+        "and is not",
+    ),
     (
         "the_ready_are_noted",
         "insert into ready_agents (tenant, skill, agent, proficiency, idle_since, rank)
@@ -187,6 +198,11 @@ async fn cool_downs_holds_and_a_lowered_limit_are_no_breaches() {
     assert_eq!(broken(&stack, &format!("{free} {cooling}")).await, []);
     let held = "update contacts set preferred_agent = 'hansel' where state = 'queued'";
     assert_eq!(broken(&stack, &format!("{free} {held}")).await, []);
+    for full in
+        ["update agents set sms_limit = 3, sms_most = 3 where id = 'gretel'", "update tenants set sms_slots = 2"]
+    {
+        assert_eq!(broken(&stack, &format!("{free} {full}; delete from ready_agents")).await, [], "{full}");
+    }
     let lowered = "update agents set session_limit = 1, slot_limit = 1, limit_set_at = clock_timestamp()
                    where id = 'gretel'";
     assert_eq!(broken(&stack, lowered).await, []);

@@ -153,7 +153,7 @@ async fn finish(pool: &Pool, ground: &Ground) -> anyhow::Result<()> {
              closed as (
                update contacts c set state = 'closed', closed_at = now() from over o where c.id = o.contact_id),
              freed as (
-               update agents a set slots_used = a.slots_used - 1 from over o where a.tenant = $1 and a.id = o.agent),
+               update agents a set slots_used = a.slots_used - 1, sms_used = a.sms_used - 1 from over o where a.tenant = $1 and a.id = o.agent),
              ready as (
                insert into ready_agents (tenant, skill, agent, proficiency, idle_since, rank)
                select $1, 'sms', o.agent, 1, now(), 1 from over o on conflict (tenant, agent, skill) do nothing)

@@ -15,8 +15,13 @@ pub struct Agent {
     pub code: Option<String>,
     pub slots_used: i32,
     pub limit: i32,
-    pub chat: i64,
-    pub sms: i64,
+    /// Contacts by chat that hold slots.
+    pub chat: i32,
+    /// Most of these; none: the shared limit alone.
+    pub chat_limit: Option<i32>,
+    /// By SMS.
+    pub sms: i32,
+    pub sms_limit: Option<i32>,
 }
 
 /// A waiting or live room.
@@ -104,12 +109,10 @@ pub async fn read(pool: &Pool, tenant: Option<&str>) -> anyhow::Result<Reading> 
 async fn agents(client: &tokio_postgres::Client, tenant: Option<&str>) -> anyhow::Result<Vec<Agent>> {
     let rows = client
         .query(
-            "select a.tenant, a.id, a.team, a.state, a.code, a.slots_used, a.slot_limit,
-                    count(c.id) filter (where c.channel = 'chat'), count(c.id) filter (where c.channel = 'sms')
-             from agents a
-             left join contacts c on c.tenant = a.tenant and c.agent = a.id and c.state in ('offered', 'active', 'wrap_up')
-             where a.ended_at is null and ($1::text is null or a.tenant = $1)
-             group by a.tenant, a.id order by a.state, a.tenant, a.id limit 40",
+            "select tenant, id, team, state, code, slots_used, slot_limit, chat_used, nullif(chat_most, 12), sms_used,
+                    nullif(sms_most, 12)
+             from agents where ended_at is null and ($1::text is null or tenant = $1)
+             order by state, tenant, id limit 40",
             &[&tenant],
         )
         .await?;
@@ -124,7 +127,9 @@ async fn agents(client: &tokio_postgres::Client, tenant: Option<&str>) -> anyhow
             slots_used: row.get(5),
             limit: row.get(6),
             chat: row.get(7),
-            sms: row.get(8),
+            chat_limit: row.get(8),
+            sms: row.get(9),
+            sms_limit: row.get(10),
         })
         .collect())
 }

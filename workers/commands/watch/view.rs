@@ -67,13 +67,18 @@ fn agents(reading: &Reading) -> Table<'static> {
             _ => Color::DarkGray,
         };
         let state = agent.code.as_ref().map_or(agent.state.clone(), |code| format!("{} ({code})", agent.state));
-        Row::new([agent.agent.clone(), state, gauge(agent), format!("{} sms {} chat", agent.sms, agent.chat)])
-            .style(Style::new().fg(colour))
+        Row::new([agent.agent.clone(), state, gauge(agent), channels(agent)]).style(Style::new().fg(colour))
     });
-    let widths = [Constraint::Min(12), Constraint::Length(14), Constraint::Length(18), Constraint::Length(13)];
+    let widths = [Constraint::Min(12), Constraint::Length(14), Constraint::Length(18), Constraint::Length(19)];
     Table::new(rows, widths)
         .header(Row::new(["agent", "state", "slots", ""]).bold())
         .block(Block::bordered().title(" agents "))
+}
+
+/// Contacts by channel, with the limits of their own.
+fn channels(agent: &Agent) -> String {
+    let of = |used: i32, limit: Option<i32>| limit.map_or(used.to_string(), |limit| format!("{used}/{limit}"));
+    format!("{} sms {} chat", of(agent.sms, agent.sms_limit), of(agent.chat, agent.chat_limit))
 }
 
 /// One mark a slot.
