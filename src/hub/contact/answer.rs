@@ -5,7 +5,7 @@
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
-use super::{Contact, Handed, Requeue, requeue, say_moved};
+use super::{Contact, Handed, hand_back};
 use crate::facts::due::ContactDue;
 use crate::facts::envelope::{Fact, Publication};
 use crate::facts::ids::{ContactId, FactId, Slug};
@@ -158,10 +158,7 @@ async fn back(
         skill: None,
         reason: UNANSWERED,
     };
-    let mut said = vec![say_moved(now, cause, &moved)];
-    let again = Requeue { contact, skill: None, preferred: None };
-    said.extend(requeue(tx, now, cause, UNANSWERED, &[again]).await?);
-    Ok(said)
+    hand_back(tx, now, cause, &moved, None).await
 }
 
 /// Why a session ended whose agent did not answer.

@@ -5,7 +5,7 @@
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
-use super::{COLUMNS, Contact, Ending, Handed, Requeue, end, from_row, requeue, say_moved};
+use super::{COLUMNS, Contact, Ending, Handed, end, from_row, hand_back};
 use crate::facts::envelope::Publication;
 use crate::facts::ids::{ContactId, FactId, Slug};
 use crate::facts::said::{ContactOutcome, Handing, OfferOutcome};
@@ -115,10 +115,7 @@ async fn overflow(
     sql::touch(tx, left, &[&contact.id]).await?;
     let moved =
         Handed { contact, how: Handing::Requeued, agent: None, from_agent: None, skill: Some(skill), reason: WAITED };
-    let mut said = vec![say_moved(now, cause, &moved)];
-    let again = Requeue { contact, skill: Some(skill), preferred: contact.preferred_agent.as_ref() };
-    said.extend(requeue(tx, now, cause, WAITED, &[again]).await?);
-    Ok(said)
+    hand_back(tx, now, cause, &moved, contact.preferred_agent.as_ref()).await
 }
 
 async fn abandon(
