@@ -2,7 +2,7 @@
 //! disabled tenant is set aside with its reason; a repeat finds its own rows and says the same again. It never waits
 //! for a free agent: routing is another worker's.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
@@ -235,19 +235,21 @@ async fn recall(
     let messages: Vec<&Message<Inbound>> = arrivals.iter().map(|a| &batch[a.index]).collect();
     let tenants: Vec<Option<&Slug>> = arrivals.iter().map(|a| Some(&a.ends.tenant)).collect();
     let named = CarrierIds::of(messages.iter().copied());
-    let (seen, noted_before, rooms) = tokio::try_join!(
+    let (seen, noted, rooms) = tokio::try_join!(
         biased;
         memory::remember(tx, now, ReceiveSms::NAME, &messages, &tenants),
         note_carrier_ids(tx, now, &named),
         inbound::lock_rooms(tx, &arrivals),
     )?;
     let (mut again, mut reused): (Vec<(usize, FactId)>, Vec<FactId>) = (Vec::new(), Vec::new());
+    let is_noted_before = noted.len() < named.ids.len();
     let mut fresh: Vec<Arrival> = Vec::with_capacity(arrivals.len());
     for (arrival, seen) in arrivals.into_iter().zip(seen) {
         match seen {
             Seen::Fresh => fresh.push(arrival),
             Seen::Reused => {
-                reused.push(arrival.id);
+                // what the first one of its id was called stays known
+                reused.extend(Some(arrival.id).filter(|id| noted.contains(id)));
                 outcomes[arrival.index] = Some(Outcome::Reject(memory::reused()));
             }
             Seen::Repeat { said: Some(said), .. } => outcomes[arrival.index] = Some(Outcome::Done(said)),
@@ -257,7 +259,7 @@ async fn recall(
     if !reused.is_empty() {
         forget_carrier_ids(tx, batch, &reused).await?;
     }
-    let mut firsts = if noted_before > 0 { carrier_repeats(tx, &named).await? } else { HashMap::new() };
+    let mut firsts = if is_noted_before { carrier_repeats(tx, &named).await? } else { HashMap::new() };
     firsts.retain(|id, _| fresh.iter().any(|arrival| arrival.id == *id));
     let repeats: Vec<(FactId, FactId)> =
         fresh.iter().filter_map(|a| firsts.get(&a.id).map(|first| (a.id, *first))).collect();
@@ -309,22 +311,27 @@ impl<'a> CarrierIds<'a> {
     }
 }
 
-/// Notes what carriers call these texts; how many of them were noted before.
-async fn note_carrier_ids(tx: &Transaction<'_>, now: Timestamp, columns: &CarrierIds<'_>) -> Result<usize, Failure> {
+/// Notes what carriers call these texts; those that were not noted before.
+async fn note_carrier_ids(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    columns: &CarrierIds<'_>,
+) -> Result<HashSet<FactId>, Failure> {
     if columns.ids.is_empty() {
-        return Ok(0);
+        return Ok(HashSet::new());
     }
-    let inserted = sql::touch(
+    let inserted = sql::rows(
         tx,
         "insert into inbound_ids (carrier, carrier_sms_id, digest, first_id, at)
          select carrier, carrier_sms_id, digest, id, $5
          from unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[]) as i (carrier, carrier_sms_id, digest, id)
          order by carrier, carrier_sms_id, digest
-         on conflict (carrier, carrier_sms_id, digest) do nothing",
+         on conflict (carrier, carrier_sms_id, digest) do nothing
+         returning first_id",
         &[&columns.carriers, &columns.carrier_ids, &columns.digests, &columns.ids, &now],
     )
     .await?;
-    Ok(columns.ids.len() - usize::try_from(inserted).unwrap_or(0))
+    Ok(inserted.iter().map(|row| row.get(0)).collect())
 }
 
 /// Those whose carrier's id came before with the same content, with the id of the first.

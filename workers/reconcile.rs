@@ -15,6 +15,7 @@ use texthub::facts::ids::{ContactId, FactId, OfferId, RoomId, SessionId, Slug, S
 use texthub::failure::Failure;
 use texthub::flow::said;
 use texthub::hub::{outbound, sql};
+use texthub::routing::beside::{self, Beside};
 use texthub::runtime::clock;
 use texthub::runtime::worker::{Context, Pass};
 
@@ -28,7 +29,8 @@ const GRACE_S: i64 = 300;
 const LATE_S: i64 = 15;
 /// How long a text may be requested before it is requested anew.
 const UNSENT_S: i64 = 60;
-/// An ask for the end of a wait that arrives while the contact is offered does nothing: it is made again after that long.
+/// An ask for the end of a wait that arrives while the contact is offered does nothing (the offer's own end looks at the
+/// wait): it is made again after that long.
 const OFFERED_S: i64 = 30;
 /// Rows a page.
 const PAGE: i64 = 500;
@@ -79,9 +81,20 @@ impl Pass for Match {
 #[derive(Default)]
 pub struct Sweep {
     asked: Mutex<HashMap<(&'static str, String), Timestamp>>,
+    /// Who stood beside a free agent in the round before.
+    beside: Mutex<Vec<Beside>>,
 }
 
 impl Sweep {
+    /// Who stands beside a free agent for the second round: whoever is just being matched does not.
+    async fn beside_free(&self, tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Beside>, Failure> {
+        let found = beside::free(tx, ctx.now).await?;
+        let mut before = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
+        let still = found.iter().filter(|beside| before.contains(beside)).cloned().collect();
+        *before = found;
+        Ok(still)
+    }
+
     /// Leaves out what was asked for so few seconds ago.
     fn once(
         &self,
@@ -110,7 +123,8 @@ impl Pass for Sweep {
     const EVERY: Duration = Duration::from_secs(5);
 
     async fn round(&self, tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
-        measure(tx, ctx).await?;
+        let beside = self.beside_free(tx, ctx).await?;
+        measure(tx, ctx, &beside).await?;
         let mut said = self.once(ctx.now, OFFERED_S, "contact.due", waited_too_long(tx, ctx).await?);
         said.extend(self.once(ctx.now, OFFERED_S, "agent.due of a next state", leaving(tx, ctx).await?));
         said.extend(texts(tx, ctx, true).await?);
@@ -122,9 +136,18 @@ impl Pass for Sweep {
             self.once(ctx.now, GRACE_S, "agent.due", agents(tx, ctx).await?),
             texts(tx, ctx, false).await?,
             self.once(ctx.now, GRACE_S, "flow.due", flows(tx, ctx).await?),
+            self.once(ctx.now, OFFERED_S, "skill.due", asks(ctx, beside)),
         ];
-        let names =
-            ["session.due", "offer.due", "wrap_up.due", "contact.due", "agent.due", "sms.requested", "flow.due"];
+        let names = [
+            "session.due",
+            "offer.due",
+            "wrap_up.due",
+            "contact.due",
+            "agent.due",
+            "sms.requested",
+            "flow.due",
+            "skill.due",
+        ];
         for (name, lost) in names.into_iter().zip(lost) {
             if !lost.is_empty() {
                 tracing::warn!(fact = name, count = lost.len(), "said again by the sweep");
@@ -136,8 +159,19 @@ impl Pass for Sweep {
     }
 }
 
-/// How many contacts wait, and how long the first of them has: the gauges of the queue.
-async fn measure(tx: &Transaction<'_>, ctx: &Context) -> Result<(), Failure> {
+/// Skills whose contacts have not met the agents beside them: asked for whatever ask of the matcher is unanswered.
+fn asks(ctx: &Context, mut beside: Vec<Beside>) -> Vec<(String, Publication)> {
+    beside.dedup_by(|a, b| (&a.tenant, &a.skill) == (&b.tenant, &b.skill));
+    let ask = |Beside { tenant, skill, .. }: Beside| {
+        let (id, scope) = (FactId(clock::new_id()), tenant.to_string());
+        let what = format!("{tenant} {skill}");
+        (what, Publication::of(&SkillDue { id, cause_id: id, at: ctx.now, tenant, skill }, scope))
+    };
+    beside.into_iter().map(ask).collect()
+}
+
+/// How many contacts wait, how long the first of them has, and how many stand beside a free agent: the gauges of the queue.
+async fn measure(tx: &Transaction<'_>, ctx: &Context, beside: &[Beside]) -> Result<(), Failure> {
     let rows = sql::rows(
         tx,
         "select k.tenant, k.id, count(c.id), min(c.queued_at)
@@ -147,7 +181,10 @@ async fn measure(tx: &Transaction<'_>, ctx: &Context) -> Result<(), Failure> {
     )
     .await?;
     for row in &rows {
-        let labels = [("tenant", row.get::<_, String>(0)), ("skill", row.get::<_, String>(1))];
+        let (tenant, skill): (Slug, Slug) = (row.get(0), row.get(1));
+        let labels = [("tenant", tenant.to_string()), ("skill", skill.to_string())];
+        let idle = beside.iter().filter(|found| (&found.tenant, &found.skill) == (&tenant, &skill)).count();
+        metrics::gauge!("texthub_waiting_beside_free", &labels).set(f64::from(u32::try_from(idle).unwrap_or(u32::MAX)));
         let waiting: i64 = row.get(2);
         let oldest = row.get::<_, Option<Timestamp>>(3).map_or(0.0, |at| ctx.now.duration_since(at).as_secs_f64());
         metrics::gauge!("texthub_waiting_contacts", &labels).set(f64::from(i32::try_from(waiting).unwrap_or(i32::MAX)));

@@ -59,7 +59,7 @@ impl Worker for RouteContact {
             let mut limit = few;
             loop {
                 let ordinal = ordinals.entry(cause).or_default();
-                let claimed = claim(tx, ctx.now, &skill, cause, *ordinal, limit).await?;
+                let claimed = claim(tx, ctx.now, &skill, cause, *ordinal, (limit, limit > few)).await?;
                 *ordinal += i32::try_from(claimed.offers.len()).unwrap_or(i32::MAX);
                 said.entry(cause).or_default().extend(claimed.offers.into_iter().flat_map(|(offer, trace)| {
                     offer::say_made(&offer).into_iter().map(move |p| p.traced(trace.as_deref()))
@@ -149,14 +149,15 @@ struct Claimed {
     are_passed_over: bool,
 }
 
-/// One claim: waiting contacts and ready agents locked, paired by the pure choice, slots reserved, offers made.
+/// One claim: waiting contacts and ready agents locked, paired by the pure choice, slots reserved, offers made. It looks at
+/// so many contacts; where somebody was passed over before, at as many agents.
 async fn claim(
     tx: &Transaction<'_>,
     now: Timestamp,
     skill: &(Slug, Slug),
     cause: FactId,
     ordinal: i32,
-    limit: i64,
+    (limit, is_again): (i64, bool),
 ) -> Result<Claimed, Failure> {
     let (tenant, slug) = skill;
     let (mut next, set) =
@@ -170,9 +171,15 @@ async fn claim(
     let cooling: HashSet<(ContactId, Slug)> =
         next.iter().flat_map(|n| n.cooling.iter().map(|agent| (n.waiting.id, agent.clone()))).collect();
     let preferred: Vec<&Slug> = next.iter().filter_map(|n| n.waiting.preferred_agent.as_ref()).collect();
-    let worst = next.iter().map(|n| n.waiting.worst).max().unwrap_or(WORST);
+    // who is held for one agent needs no other
+    let open = || next.iter().map(|n| &n.waiting).filter(|waiting| !waiting.is_held);
+    let worst = open().map(|waiting| waiting.worst).max().unwrap_or(WORST);
     // those who must not get a contact yet stand in the way of the others: look as much further
-    let most = i64::try_from(next.len() + cooling.len()).unwrap_or(MOST);
+    let mut most = i64::try_from(open().count() + cooling.len()).unwrap_or(MOST);
+    let is_narrow = open().any(|waiting| waiting.best > 1 || waiting.worst < worst);
+    if is_narrow && is_again {
+        most = most.max(limit);
+    }
     let ready = candidates::of_skill(tx, (tenant, slug), &set, most, worst, &preferred).await?;
     let in_queue: Vec<choose::Waiting> = next.iter().map(|n| n.waiting.clone()).collect();
     let pairs = choose::choose(set.choice, &in_queue, &ready, &cooling);
@@ -183,7 +190,8 @@ async fn claim(
     let are_passed_over = pairs.len() < next.len();
     let offers = offers(now, skill, &set, cause, ordinal, &next, &pairs);
     reserve(tx, now, tenant, &offers).await?;
-    let is_all = is_full || is_queue_seen && (are_agents_seen || !are_passed_over);
+    // where each may have any agent, so many agents are enough for all who are not held
+    let is_all = is_full || is_queue_seen && (are_agents_seen || !is_narrow || !are_passed_over);
     Ok(Claimed { offers, is_all, are_passed_over })
 }
 

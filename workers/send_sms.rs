@@ -55,6 +55,17 @@ impl SendSms {
     pub fn new(simulator_url: impl Into<String>) -> Self {
         Self { simulator_url: simulator_url.into(), connections: Mutex::default(), pauses: Pauses::default() }
     }
+
+    /// The same connections, no pauses.
+    #[cfg(test)]
+    pub fn afresh(&self) -> Self {
+        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self {
+            simulator_url: self.simulator_url.clone(),
+            connections: Mutex::new(connections),
+            pauses: Pauses::default(),
+        }
+    }
 }
 
 impl Caller for SendSms {

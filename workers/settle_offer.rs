@@ -76,7 +76,7 @@ async fn answer(
         Answer::Accept => accept(tx, ctx, message, &offer).await,
         Answer::Refuse => {
             let reason = words(answered.reason.as_deref().unwrap_or("refused"));
-            offer::give_back(tx, ctx.now, message.id, OfferOutcome::Refused, &reason, &[offer]).await
+            contact::give_back(tx, ctx.now, message.id, OfferOutcome::Refused, &reason, &[offer]).await
         }
     }
 }
@@ -157,7 +157,7 @@ async fn missed(
     offer: &Pending,
 ) -> Result<Vec<Publication>, Failure> {
     let lapsed = std::slice::from_ref(offer);
-    let mut said = offer::give_back(tx, ctx.now, message.id, OfferOutcome::Lapsed, "not_answered", lapsed).await?;
+    let mut said = contact::give_back(tx, ctx.now, message.id, OfferOutcome::Lapsed, "not_answered", lapsed).await?;
     said.extend(presence::missed(tx, ctx.now, message.id, &offer.tenant, &offer.agent).await?);
     Ok(said)
 }

@@ -83,7 +83,8 @@ async fn move_to(
         state: moved.state,
         code: moved.code.as_ref().map(Slug::as_str),
         moved_at,
-        until: moved.until.map(micros),
+        // whoever has a lease keeps it without being told so
+        until: moved.until.map(micros).or(presence.lease_until.filter(|until| *until > ctx.now)),
     };
     if moved.when == Some(When::Free) && moved.state != AgentState::Available && presence.state != "logged_out" {
         return presence::plan(tx, ctx.now, &change).await;

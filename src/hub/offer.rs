@@ -326,7 +326,8 @@ pub async fn settle(
 }
 
 /// Ends a pending offer without an accept: the contact is queued again where it stood (that of a transfer stays with its
-/// agent), the slot is freed. The contact is locked by the caller. Says nothing where somebody else was faster.
+/// agent), the slot is freed. The contact is locked by the caller. Says nothing where somebody else was faster. For another
+/// move of the contact; where nothing else moves it, `contact::give_back` looks at its maximum wait, too.
 pub async fn give_back(
     tx: &Transaction<'_>,
     now: Timestamp,

@@ -140,7 +140,7 @@ pub async fn change(tx: &Transaction<'_>, now: Timestamp, moved: &Move<'_>) -> R
     if moved.state != AgentState::Available {
         let pending = offer::pending_of_agent(tx, moved.tenant, moved.agent).await?;
         let reason = if is_out { "logged_out" } else { "unavailable" };
-        said.extend(offer::give_back(tx, now, moved.cause, OfferOutcome::Rescinded, reason, &pending).await?);
+        said.extend(contact::give_back(tx, now, moved.cause, OfferOutcome::Rescinded, reason, &pending).await?);
     }
     if let Some(standing) = slot::lock_standing(tx, moved.tenant, moved.agent).await? {
         said.push(say_changed(now, moved.cause, &standing));
@@ -165,7 +165,7 @@ pub async fn knows_code(tx: &Transaction<'_>, tenant: &Slug, code: &Slug) -> Res
 pub async fn plan(tx: &Transaction<'_>, now: Timestamp, moved: &Move<'_>) -> Result<Vec<Publication>, Failure> {
     let (tenant, agent) = (moved.tenant, moved.agent);
     let pending = offer::pending_of_agent(tx, tenant, agent).await?;
-    let mut said = offer::give_back(tx, now, moved.cause, OfferOutcome::Rescinded, "leaving", &pending).await?;
+    let mut said = contact::give_back(tx, now, moved.cause, OfferOutcome::Rescinded, "leaving", &pending).await?;
     let standing = slot::lock_standing(tx, tenant, agent).await?;
     if standing.is_none_or(|standing| standing.slots_used == 0) {
         said.extend(change(tx, now, moved).await?);

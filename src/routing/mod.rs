@@ -1,5 +1,6 @@
 //! Who gets which contact: the waiting ones in order, the ready agents in order, and a pure choice with its reasons.
 
+pub mod beside;
 pub mod candidates;
 pub mod choose;
 pub mod queue;

@@ -84,7 +84,7 @@ pub fn run(company: &Company, day: &Day, progress: &mut dyn FnMut(usize)) -> Run
     hub.close()
 }
 
-/// When the last contact has had its time: who is offered and missed for ever is nobody's to give up, as in the real hub.
+/// When the last contact has had its time.
 fn end_of(company: &Company, day: &Day) -> Timestamp {
     let last = day.contacts.last().map_or(Timestamp::UNIX_EPOCH, |contact| contact.at);
     let longest = company.skills.values().map(|work| work.max_wait_s).max().unwrap_or(0);
@@ -152,17 +152,13 @@ impl<'a> Hub<'a> {
                 self.free(job);
             }
             Event::CustomerLeaves(job) => self.give_up(job),
-            Event::TooLong(job) => match self.jobs[job].state {
-                State::Waiting => self.give_up(job),
-                // the sweep looks again, should the offer fail
-                State::Offered => self.plan(plus(self.now, SignedDuration::from_millis(SWEEP_MS)), event),
-                _ => {}
-            },
+            // should it be offered now, the end of the offer looks at the wait
+            Event::TooLong(job) if self.jobs[job].state == State::Waiting => self.give_up(job),
             Event::Come(agent) => self.come(agent),
             Event::Go(agent) => self.go(agent),
             Event::Back(agent) if self.agents[agent].is("unavailable") => self.come(agent),
             Event::Pass(skill) if !self.skills[skill].queue.is_empty() => self.meet(skill),
-            Event::Back(_) | Event::Pass(_) => {}
+            Event::TooLong(_) | Event::Back(_) | Event::Pass(_) => {}
         }
     }
 
@@ -266,10 +262,16 @@ impl<'a> Hub<'a> {
         self.jobs[job].cooling.push((agent, until));
     }
 
-    /// An offer ended without an accept: back to its place in the queue, the slot is free.
-    fn give_back(&mut self, job: usize) {
-        self.queue(job);
-        self.release(job);
+    /// An offer ended without an accept: back to its place in the queue, or, past the longest wait, given up; the slot is free.
+    fn give_back(&mut self, nr: usize) {
+        let job = &mut self.jobs[nr];
+        let longest = SignedDuration::from_secs(i64::from(self.skills[job.skill].work.max_wait_s));
+        if plus(job.queued_at, longest) <= self.now {
+            (job.state, job.abandoned_at) = (State::Over, Some(self.now));
+        } else {
+            self.queue(nr);
+        }
+        self.release(nr);
     }
 
     fn release(&mut self, job: usize) {

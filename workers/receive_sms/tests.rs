@@ -85,12 +85,14 @@ async fn a_text_that_belongs_nowhere_is_set_aside_and_harms_no_neighbour() {
 }
 
 fn from_carrier(nr: u128, words: &str) -> Message<Inbound> {
-    told(
-        nr,
-        "sms.received",
-        json!({"carrier": "simulator", "carrier_sms_id": "c-1", "from": customer(1), "to": MAIN,
-                                    "text": words, "received_at": at(100)}),
-    )
+    taken(nr, words, 100)
+}
+
+/// Under one id of the carrier's, which took it at that second.
+fn taken(nr: u128, words: &str, second: i64) -> Message<Inbound> {
+    let body = json!({"carrier": "simulator", "carrier_sms_id": "c-1", "from": customer(1), "to": MAIN, "text": words,
+                      "received_at": at(second)});
+    told(nr, "sms.received", body)
 }
 
 #[tokio::test]
@@ -124,6 +126,16 @@ async fn what_is_set_aside_for_its_id_leaves_the_carriers_id_free() {
     let own = handle(&ReceiveSms, pool, at(120), &[from_carrier(2, "two"), from_carrier(3, "one")]).await;
     assert_eq!(names(&own[0]), ["entry.appended"], "nobody heard this text before");
     assert_eq!(own[1], Outcome::Done(said(&ran.outcomes[0]).clone()), "this one was");
+}
+
+#[tokio::test]
+async fn an_id_used_again_leaves_the_carriers_id_of_the_first_text_known() {
+    let ran = run(100, den, &[from_carrier(1, "one")]).await;
+    let pool = &ran.database.pool;
+    let reused = handle(&ReceiveSms, pool, at(110), &[taken(1, "one", 90)]).await;
+    assert_eq!(names(&reused[0]), ["id_reused"], "another time is other content");
+    let own = handle(&ReceiveSms, pool, at(120), &[from_carrier(3, "one")]).await;
+    assert_eq!(own[0], Outcome::Done(said(&ran.outcomes[0])), "the same text is not recorded twice");
 }
 
 #[tokio::test]

@@ -126,6 +126,42 @@ async fn whoever_waits_past_the_maximum_is_said_to_be_due() {
 }
 
 #[tokio::test]
+async fn who_waits_beside_a_free_agent_is_counted_and_asked_for_whatever_became_of_the_matcher() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let _counted = metrics::set_default_local_recorder(&recorder);
+    let gauge = |skill: &str| {
+        let name = format!("texthub_waiting_beside_free{{tenant=\"bears\",skill=\"{skill}\"}} ");
+        let all = recorder.handle().render();
+        all.lines().find_map(|line| line.strip_prefix(&name).map(str::to_owned)).expect("it is there")
+    };
+    let (sweep, database) = (Sweep::default(), staged(&["papa"]).await);
+    let pool = &database.pool;
+    queued(pool, at(10), 1, MAIN).await;
+    queued(pool, at(10), 2, RUSH).await;
+    // only mama may have it yet; its ask was lost, and no matcher runs
+    let held =
+        format!("update contacts set preferred_agent = 'mama', flow_hold_until = '{}' where skill = 'urgent'", at(60));
+    pool.get().await.unwrap().batch_execute(&held).await.unwrap();
+    assert_eq!((facts(&round(&sweep, pool, 21).await), gauge("sms").as_str()), (vec![], "0"), "it may be under way");
+    let said = round(&sweep, pool, 26).await;
+    assert_eq!((facts(&said), &body(&said[0])["skill"]), (vec!["skill.due"], &json!("sms")));
+    assert_eq!((gauge("sms").as_str(), gauge("urgent").as_str(), gauge("chat").as_str()), ("1", "0", "0"));
+    assert_eq!(facts(&round(&sweep, pool, 31).await), [""; 0], "it does not ask each time");
+    handle(&RouteContact, pool, at(32), &[heard(&said[0])]).await;
+    round(&sweep, pool, 36).await;
+    assert_eq!(gauge("sms"), "0");
+    // refused: the cool-down stands between them, and then nothing does
+    let offer = column(pool, "select id from offers").await.remove(0);
+    let refuse = json!({"tenant": "bears", "agent": "papa", "offer_id": offer, "answer": "refuse"});
+    handle(&Each(SettleOffer), pool, at(40), &[told(100, "offer.answered", refuse)]).await;
+    for (second, beside) in [(60, "0"), (65, "0"), (82, "0"), (87, "2")] {
+        round(&sweep, pool, second).await;
+        let both: u32 = [gauge("sms"), gauge("urgent")].iter().map(|n| n.parse::<u32>().unwrap()).sum();
+        assert_eq!(both.to_string(), beside, "at second {second}");
+    }
+}
+
+#[tokio::test]
 async fn a_text_that_waits_to_be_sent_is_requested_anew_once_a_minute() {
     let sweep = Sweep::default();
     let database = staged(&["papa"]).await;

@@ -137,12 +137,14 @@ pub async fn ended(pool: &Pool, now: Timestamp, nr: u128, to: &str) -> Slug {
 pub async fn column(pool: &Pool, query: &str) -> Vec<String> {
     let query = format!("select coalesce(x.v::text, '-') from ({query}) x (v)");
     let client = pool.get().await.unwrap();
+    let query = client.prepare_cached(&query).await.unwrap();
     client.query(&query, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
 /// The same as one JSON value, for what has several columns.
 pub async fn lines(pool: &Pool, query: &str) -> Value {
     let client = pool.get().await.unwrap();
-    let rows = client.query(&format!("select to_jsonb(x) from ({query}) x"), &[]).await.unwrap();
+    let query = client.prepare_cached(&format!("select to_jsonb(x) from ({query}) x")).await.unwrap();
+    let rows = client.query(&query, &[]).await.unwrap();
     Value::Array(rows.iter().map(|row| row.get(0)).collect())
 }

@@ -15,18 +15,21 @@ use texthub::runtime::db;
 
 use super::world::World;
 use super::{customer, den};
+use crate::send_sms::SendSms;
 use crate::support::database::Database;
 use crate::support::den::{MAIN, RUSH};
 use crate::support::fixtures::at;
 use crate::support::{recount, trial};
 
 /// Sequences of an ordinary run, and the seconds after which no other one begins.
-const SEQUENCES: u64 = 200;
-const SECONDS: u64 = 40;
+const SEQUENCES: u64 = 2_000;
+const SECONDS: u64 = 60;
 /// Sequences of a long run.
 const MANY: u64 = 5_000;
-/// What happens in one.
-const STEPS: usize = 40;
+/// How much happens in one: mostly little, at times much.
+const STEPS: [usize; 6] = [6, 6, 8, 12, 16, 40];
+/// After so many of them the invariants are checked, beside the checks at the end of each sequence.
+const CHECKED: usize = 12;
 /// Worlds side by side, each on a database of its own.
 const WORLDS: u64 = 3;
 
@@ -55,14 +58,19 @@ fn hold(sequences: u64, seconds: u64) {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let (database, mut tally): (_, BTreeMap<String, u32>) = (stage().await, BTreeMap::new());
+                let mut sender = SendSms::new("http://127.0.0.1:9");
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= until || began.elapsed().as_secs() >= seconds {
                         return tally;
                     }
-                    for (fact, count) in sequence(&database.pool, seed).await {
+                    let mut world = World::new(database.pool.clone(), at(0), seed, sender.afresh());
+                    sequence(&mut world).await;
+                    for (fact, count) in std::mem::take(&mut world.tally) {
                         *tally.entry(fact).or_default() += count;
                     }
+                    // its connections: to make one costs as much as a sequence
+                    sender = world.sender.afresh();
                 }
             })
         })
@@ -79,8 +87,11 @@ fn hold(sequences: u64, seconds: u64) {
 /// The den, where a deadlock is told soon and every commit recounts the slots.
 async fn stage() -> Database {
     let mut database = Database::new().await;
-    let soon = "do $$ begin execute format('alter database %I set deadlock_timeout = 20', current_database()); end $$";
-    database.pool.get().await.unwrap().batch_execute(soon).await.unwrap();
+    // tables of a few rows are not worth workers of their own
+    for setting in ["deadlock_timeout = 20", "max_parallel_workers_per_gather = 0"] {
+        let set = format!("do $$ begin execute format('alter database %I set {setting}', current_database()); end $$");
+        database.pool.get().await.unwrap().batch_execute(&set).await.unwrap();
+    }
     // its connections are made before the setting
     database.pool = db::pool(&database.url, "texthub test", 4).unwrap();
     den(&database.pool).await;
@@ -118,9 +129,9 @@ async fn flow(pool: &Pool) {
     tx.commit().await.unwrap();
 }
 
-async fn sequence(pool: &Pool, seed: u64) -> BTreeMap<String, u32> {
-    forget(pool).await;
-    let mut world = World::new(pool.clone(), at(0), seed);
+async fn sequence(world: &mut World) {
+    let pool = world.pool.clone();
+    forget(&pool).await;
     if world.happens(50) {
         let begins = "update points_of_contact set flow = 'menu' where id = 'main'";
         pool.get().await.unwrap().batch_execute(begins).await.unwrap();
@@ -133,18 +144,17 @@ async fn sequence(pool: &Pool, seed: u64) -> BTreeMap<String, u32> {
             );
         }
     }
-    for step in 0..STEPS {
-        happen(&mut world).await;
+    for step in 0..world.one(&STEPS) {
+        happen(world).await;
         for _ in 0..world.chance.usize(..5) {
             world.deliver().await;
         }
-        if step % 8 == 7 {
+        if step % CHECKED == CHECKED - 1 {
             world.check().await;
         }
     }
     world.come_to_rest().await;
     world.come_to_an_end().await;
-    std::mem::take(&mut world.tally)
 }
 
 /// The world is empty again.

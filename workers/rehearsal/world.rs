@@ -29,6 +29,8 @@ const IN_TIME: [&str; 4] =
 const A_DAY_AND_MORE_S: i64 = 90_000;
 /// Such spans after which nothing may be left.
 const ENDINGS: usize = 12;
+/// Most messages of a batch when all that is under way arrives.
+const MANY: usize = 40;
 /// Most tries of a batch that meets others.
 const TRIES: usize = 5;
 
@@ -38,7 +40,7 @@ pub struct World {
     pub now: Timestamp,
     pub chance: fastrand::Rng,
     seed: u64,
-    sender: SendSms,
+    pub sender: SendSms,
     flows: Each<RunFlow>,
     sweep: Sweep,
     flying: Vec<Flying>,
@@ -60,13 +62,13 @@ impl Drop for World {
 }
 
 impl World {
-    pub fn new(pool: Pool, now: Timestamp, seed: u64) -> Self {
+    pub fn new(pool: Pool, now: Timestamp, seed: u64, sender: SendSms) -> Self {
         Self {
             pool,
             now,
             chance: fastrand::Rng::with_seed(seed),
             seed,
-            sender: SendSms::new("http://127.0.0.1:9"),
+            sender,
             flows: Each(RunFlow::default()),
             sweep: Sweep::default(),
             flying: Vec::new(),
@@ -131,7 +133,7 @@ impl World {
         let batches = if self.happens(35) { 2 } else { 1 };
         let mut taken: Vec<Vec<Flying>> = Vec::new();
         for _ in 0..batches {
-            let some = self.take(3);
+            let some = self.take(5, 3);
             if !some.is_empty() {
                 taken.push(some);
             }
@@ -148,8 +150,8 @@ impl World {
         self.now += SignedDuration::from_millis(1);
     }
 
-    /// Takes messages for one worker, no two of one id; timers that are not due yet so many times in a hundred.
-    fn take(&mut self, early: u32) -> Vec<Flying> {
+    /// Takes up to so many messages for one worker, no two of one id; timers that are not due yet so many times in a hundred.
+    fn take(&mut self, most: usize, early: u32) -> Vec<Flying> {
         let mut arrived: Vec<usize> = Vec::new();
         for index in 0..self.flying.len() {
             if self.flying[index].due.is_none_or(|due| due <= self.now) || self.happens(early) {
@@ -158,7 +160,7 @@ impl World {
         }
         self.chance.shuffle(&mut arrived);
         let Some(who) = arrived.first().map(|index| self.flying[*index].who) else { return Vec::new() };
-        let most = self.chance.usize(1..=5);
+        let most = self.chance.usize(1..=most);
         let mut ids: HashSet<FactId> = HashSet::new();
         arrived.retain(|index| self.flying[*index].who == who && ids.insert(self.flying[*index].id));
         arrived.truncate(most);
@@ -254,7 +256,6 @@ impl World {
             self.drain().await;
             self.reconcile().await;
             self.drain().await;
-            self.check().await;
             self.pass(45);
         }
         self.now -= SignedDuration::from_secs(45);
@@ -270,7 +271,7 @@ impl World {
     pub async fn come_to_an_end(&mut self) {
         for _ in 0..ENDINGS {
             if self.what_is_left().await.is_empty() {
-                return;
+                return self.check().await;
             }
             self.pass(A_DAY_AND_MORE_S);
             for _ in 0..2 {
@@ -278,7 +279,6 @@ impl World {
                 self.drain().await;
                 self.pass(45);
             }
-            self.check().await;
         }
         panic!("without an exit: {:#?}", self.what_is_left().await);
     }
@@ -291,13 +291,14 @@ impl World {
             union all select format('a flow of contact %s runs', contact_id) from flow_runs where ended_at is null
             union all select format('%s has %s slots in use', id, slots_used) from agents where slots_used > 0";
         let client = self.pool.get().await.unwrap();
-        client.query(left, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+        let left = client.prepare_cached(left).await.unwrap();
+        client.query(&left, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
     }
 
     async fn drain(&mut self) {
         loop {
             self.tick();
-            let some = self.take(0);
+            let some = self.take(MANY, 0);
             if some.is_empty() {
                 return;
             }

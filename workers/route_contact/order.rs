@@ -131,6 +131,33 @@ async fn whom_nobody_may_have_yet_holds_nobody_up() {
     assert_eq!(column(&ran.database.pool, pending).await, [contact(41).to_string()]);
 }
 
+#[tokio::test]
+async fn who_may_not_have_a_contact_hides_nobody_who_may() {
+    // in the order of the ready: papa, goldilocks, baby
+    let met_by = async |choice: &str, some: i64, change: String| {
+        let set_up = async |pool: &Pool| {
+            den_with(pool, &["goldilocks", "baby", "papa"]).await;
+            let choice = format!("update skills set agent_choice = '{choice}' where id = 'sms'; {change}");
+            super::tests::waiting(pool, some).await;
+            set(pool, &choice).await;
+            for agent in ["goldilocks", "baby", "papa"] {
+                moved(pool, at(50), agent, "available").await;
+            }
+        };
+        let ran = run(100, set_up, &[waits(101, 1, "sms", at(100))]).await;
+        pairs(&ran.database.pool, &[1, 2]).await
+    };
+    let (first, second) = (contact(1), contact(2));
+    let no_experts = format!("update contacts set flow_best = 3 where id = '{first}'");
+    assert_eq!(met_by("best_proficiency", 1, no_experts).await, met(&[(1, "baby")]), "a flow keeps experts out");
+    let held = format!(
+        "update contacts set preferred_agent = 'mama', flow_hold_until = '{}' where id = '{first}';
+         update contacts set flow_worst = 1 where id = '{second}'",
+        at(200)
+    );
+    assert_eq!(met_by("longest_idle", 2, held).await, met(&[(2, "papa")]), "the last in order is the only one");
+}
+
 /// The plan of a statement, as the pool's connections make it.
 async fn plan(pool: &Pool, sql: &str, types: &str, values: &str) -> String {
     let client = pool.get().await.unwrap();

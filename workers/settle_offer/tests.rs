@@ -122,6 +122,45 @@ async fn the_third_miss_in_a_row_makes_unavailable_and_returns_the_other_offers(
     assert_eq!(column(pool, "select count(*) from ready_agents").await, ["0"]);
 }
 
+/// As [`two_offers`], of a skill whose maximum wait of both is over at second 31. A contact of it goes on to `urgent`.
+async fn offered_past_the_maximum(pool: &Pool) {
+    two_offers(pool).await;
+    let longest = "update agents set misses = 2 where id = 'mama';
+        update skills set max_wait_s = 20, max_wait_text = 'Sorry', overflow_skill = 'urgent'
+        where tenant = 'bears' and id = 'sms'";
+    pool.get().await.unwrap().batch_execute(longest).await.unwrap();
+}
+
+#[tokio::test]
+async fn past_its_maximum_a_wait_ends_with_the_offer_that_comes_to_nothing() {
+    let early = run(29, offered_past_the_maximum, &[answers(100, "mama", 1, "refuse")]).await;
+    assert_eq!(names(&early.outcomes[0]), ["offer.settled"]);
+    let over = ["offer.settled", "entry.appended", "sms.requested", "contact.moved", "contact.queued"];
+    let batch = [answers(100, "mama", 1, "refuse"), answers(accepting(2), "mama", 2, "accept")];
+    let ran = run(31, offered_past_the_maximum, &batch).await;
+    assert_eq!(names(&ran.outcomes[0]), over, "before it can be offered again");
+    assert_eq!(the(&ran.outcomes[0], "contact.moved")["reason"], "waited_too_long");
+    assert_eq!(the(&ran.outcomes[0], "contact.queued")["skill"], "urgent");
+    assert_eq!(names(&ran.outcomes[1])[0], "offer.settled", "an accept is never too late for it");
+    let ran = run(41, offered_past_the_maximum, &[due(100, 1, 40), due(101, 2, 41)]).await;
+    assert_eq!(names(&ran.outcomes[0]), [&over[..], &over[..], &["agent.changed"]].concat(), "lapsed, and rescinded");
+    let ids: std::collections::HashSet<_> = said(&ran.outcomes[0]).iter().map(|p| p.id).collect();
+    assert_eq!(ids.len(), 11, "facts of one cause have ids of their own");
+    assert_eq!(column(&ran.database.pool, "select count(*) from entries where author = 'hub'").await, ["2"]);
+    let nowhere_to_go = async |pool: &Pool| {
+        offered_past_the_maximum(pool).await;
+        let ended = "update skills set overflow_skill = null, max_wait_text = null where id = 'sms';
+            update agents set misses = 0 where id = 'mama'";
+        pool.get().await.unwrap().batch_execute(ended).await.unwrap();
+    };
+    let ran = run(40, nowhere_to_go, &[answers(100, "mama", 1, "accept"), due(101, 1, 40)]).await;
+    let said = names(&ran.outcomes[0]);
+    assert_eq!(said[..3], ["offer.settled", "room.closed", "contact.closed"], "an answer that came too late");
+    assert_eq!(said.last().unwrap(), "command.refused");
+    let closed = the(&ran.outcomes[0], "contact.closed");
+    assert_eq!((&closed["outcome"], &closed["reason"]), (&json!("abandoned"), &json!("waited_too_long")));
+}
+
 #[tokio::test]
 async fn an_accept_between_misses_begins_them_anew() {
     let set_up = async |pool: &Pool| {

@@ -111,6 +111,25 @@ async fn a_lease_begins_when_an_agent_is_seen_and_is_renewed_without_a_new_timer
     assert_eq!(names(&stale[0]), [""; 0], "another timer counts");
 }
 
+#[tokio::test]
+async fn a_move_without_a_lease_of_its_own_does_not_end_the_one_there_is() {
+    let set_up = async |pool: &Pool| {
+        den_with(pool, &["papa", "mama"]).await;
+        handle(&Each(TrackAgent), pool, at(5), &[seen(90, &["papa", "mama"], 65)]).await;
+    };
+    let batch = [moves(100, "papa", "unavailable", 20, json!({})), moves(101, "mama", "logged_out", 20, json!({}))];
+    let ran = run(20, set_up, &batch).await;
+    assert_eq!(names(&ran.outcomes[0]), ["agent.changed", "agent.due"]);
+    assert_eq!(said(&ran.outcomes[0])[1].due, Some(at(65)), "papa may still vanish");
+    let pool = &ran.database.pool;
+    assert_eq!(column(pool, "select lease_until from agents where id = 'mama'").await, ["-"]);
+    let late = handle(&Each(TrackAgent), pool, at(65), &[due(200, "papa", 65)]).await;
+    assert_eq!(names(&late[0]), ["agent.changed", "agent.due"]);
+    assert_eq!(states(pool, "'papa'").await, ["logged_out vanished"]);
+    let after = handle(&Each(TrackAgent), pool, at(70), &[moves(201, "papa", "available", 70, json!({}))]).await;
+    assert_eq!(names(&after[0]), ["agent.changed"], "one that is over does not begin again");
+}
+
 /// As [`at_work`], everybody with a lease until second 60.
 async fn leased(pool: &Pool) {
     at_work(pool).await;

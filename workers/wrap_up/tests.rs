@@ -251,6 +251,18 @@ async fn a_timer_armed_for_an_answered_text_is_armed_for_the_rest_of_the_next() 
 }
 
 #[tokio::test]
+async fn who_opted_out_waits_for_no_answer() {
+    let stopped = async |pool: &Pool| {
+        answers_asked(pool).await;
+        let stop = crate::rehearsal::text(50, &crate::rehearsal::customer(1), MAIN, "STOP", at(15));
+        handle(&crate::receive_sms::ReceiveSms, pool, at(15), &[stop]).await;
+    };
+    let ran = run(30, stopped, &[due(100, "contact.due", 1, 30)]).await;
+    assert_eq!(names(&ran.outcomes[0]), [""; 0], "nobody may answer");
+    assert_eq!(armed(&ran.database.pool).await, "-");
+}
+
+#[tokio::test]
 async fn a_parked_contact_is_ended_by_who_parked_it_and_holds_nothing() {
     let parked = async |pool: &Pool| {
         in_each_state(pool).await;

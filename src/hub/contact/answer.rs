@@ -5,7 +5,7 @@
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
-use super::{Contact, Handed, Requeue, requeue, say_moved};
+use super::{Contact, Handed, hand_back};
 use crate::facts::due::ContactDue;
 use crate::facts::envelope::{Fact, Publication};
 use crate::facts::ids::{ContactId, FactId, Slug};
@@ -65,7 +65,8 @@ struct Unanswered {
     response_s: Option<i32>,
 }
 
-/// Reads it, of a locked contact. What came before the agent had the contact waits since then.
+/// Reads it, of a locked contact. What came before the agent had the contact waits since then; a customer who opted out
+/// waits for nothing, for nobody may answer.
 async fn of_contact(tx: &Transaction<'_>, id: ContactId) -> Result<Option<Unanswered>, Failure> {
     let row = sql::row(
         tx,
@@ -77,7 +78,11 @@ async fn of_contact(tx: &Transaction<'_>, id: ContactId) -> Result<Option<Unansw
            select min(e.at) as at from entries e
            where e.room_id = c.room_id and e.author = 'customer' and e.seq > (
              select coalesce(max(w.seq), 0) from entries w
-             where w.room_id = c.room_id and w.author = 'agent' and w.kind = 'text')) f
+             where w.room_id = c.room_id and w.author = 'agent' and w.kind = 'text')
+             and not exists (
+               select 1 from opt_outs o join rooms r on r.id = c.room_id
+               where r.channel = 'sms' and o.tenant = r.tenant and o.our_number = r.our_number
+                 and o.customer_number = r.customer_number)) f
          where c.id = $1",
         &[&id],
     )
@@ -153,10 +158,7 @@ async fn back(
         skill: None,
         reason: UNANSWERED,
     };
-    let mut said = vec![say_moved(now, cause, &moved)];
-    let again = Requeue { contact, skill: None, preferred: None };
-    said.extend(requeue(tx, now, cause, UNANSWERED, &[again]).await?);
-    Ok(said)
+    hand_back(tx, now, cause, &moved, None).await
 }
 
 /// Why a session ended whose agent did not answer.

@@ -1,15 +1,17 @@
 //! A contact has waited as long as its skill allows: a text, if the skill has one, then on to the overflow skill in its
-//! old place, else closed as abandoned. Each skill lets a contact overflow once, so no circle of skills keeps it.
+//! old place, else closed as abandoned. Each skill lets a contact overflow once, so no circle of skills keeps it. The wait
+//! goes on while it is offered: an offer that comes to nothing past the maximum ends it, so no row of offers keeps it either.
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
-use super::{Contact, Ending, Handed, Requeue, end, requeue, say_moved};
+use super::{COLUMNS, Contact, Ending, Handed, end, from_row, hand_back};
 use crate::facts::envelope::Publication;
-use crate::facts::ids::{FactId, Slug};
-use crate::facts::said::{ContactOutcome, Handing};
+use crate::facts::ids::{ContactId, FactId, Slug};
+use crate::facts::said::{ContactOutcome, Handing, OfferOutcome};
 use crate::failure::Failure;
 use crate::hub::automatic::{self, Line};
+use crate::hub::offer::{self, Pending};
 use crate::hub::{room, sql};
 
 /// Why the wait ended.
@@ -56,7 +58,8 @@ pub async fn waited(
     let mut said = Vec::new();
     if let (Some(text), Some(mut room)) = (&wanted.text, room::of_ids(tx, &[contact.room_id]).await?.pop()) {
         let carrier = automatic::carrier_of(tx, &room).await?;
-        let cause = cause.derive("max_wait_text", 0);
+        // one cause may end the waits of several
+        let cause = cause.derive_of("max_wait_text", contact.id.0);
         let line = Line { cause, contact_id: contact.id, carrier: carrier.as_ref(), text };
         said.extend(automatic::say(tx, now, &mut room, &line).await?);
     }
@@ -65,6 +68,40 @@ pub async fn waited(
         None => abandon(tx, now, cause, contact).await?,
     });
     Ok(said)
+}
+
+/// Ends pending offers without an accept, as [`offer::give_back`] does. A contact whose maximum wait is over by then waits
+/// no longer: what its skill wants happens at once, before it is offered again. The contacts are locked by the caller; one
+/// whose room somebody else holds is left to the sweep.
+pub async fn give_back(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    cause: FactId,
+    outcome: OfferOutcome,
+    reason: &str,
+    offers: &[Pending],
+) -> Result<Vec<Publication>, Failure> {
+    let mut said = offer::give_back(tx, now, cause, outcome, reason, offers).await?;
+    let ids: Vec<ContactId> = offers.iter().map(|offer| offer.contact_id).collect();
+    for contact in lock_overdue(tx, now, &ids).await? {
+        said.extend(waited(tx, now, cause, &contact).await?);
+    }
+    Ok(said)
+}
+
+/// Of these contacts, those that wait past their maximum. Agents may be locked already, so no lock is waited for.
+async fn lock_overdue(tx: &Transaction<'_>, now: Timestamp, ids: &[ContactId]) -> Result<Vec<Contact>, Failure> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "select {COLUMNS} from contacts c
+         join rooms r on r.id = c.room_id
+         join skills k on k.tenant = c.tenant and k.id = c.skill
+         where c.id = any($1) and c.state = 'queued' and c.waiting_since + make_interval(secs => k.max_wait_s) <= $2
+         order by c.id for update of c, r skip locked"
+    );
+    Ok(sql::rows(tx, &sql, &[&ids, &now]).await?.iter().map(from_row).collect())
 }
 
 async fn overflow(
@@ -78,10 +115,7 @@ async fn overflow(
     sql::touch(tx, left, &[&contact.id]).await?;
     let moved =
         Handed { contact, how: Handing::Requeued, agent: None, from_agent: None, skill: Some(skill), reason: WAITED };
-    let mut said = vec![say_moved(now, cause, &moved)];
-    let again = Requeue { contact, skill: Some(skill), preferred: contact.preferred_agent.as_ref() };
-    said.extend(requeue(tx, now, cause, WAITED, &[again]).await?);
-    Ok(said)
+    hand_back(tx, now, cause, &moved, contact.preferred_agent.as_ref()).await
 }
 
 async fn abandon(

@@ -9,8 +9,8 @@ mod requeue;
 
 pub use answer::{arm as arm_answers, due as answer_due};
 pub use end::{Ending, end, say_freed, state_of};
-pub use longest::waited;
-pub use requeue::{Handed, Requeue, requeue, say_moved};
+pub use longest::{give_back, waited};
+pub use requeue::{Handed, Requeue, hand_back, requeue, say_moved};
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;

@@ -70,6 +70,20 @@ pub async fn requeue(
     Ok(said)
 }
 
+/// Queues a contact again as it is handed on, and says both; the reason is noted with its session, too.
+pub async fn hand_back(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    cause: FactId,
+    handed: &Handed<'_>,
+    preferred: Option<&Slug>,
+) -> Result<Vec<Publication>, Failure> {
+    let mut said = vec![say_moved(now, cause, handed)];
+    let again = Requeue { contact: handed.contact, skill: handed.skill, preferred };
+    said.extend(requeue(tx, now, cause, handed.reason, &[again]).await?);
+    Ok(said)
+}
+
 fn say_queued_again(now: Timestamp, cause: FactId, asked: &Requeue<'_>) -> Publication {
     let contact = asked.contact;
     let said = ContactQueued {

@@ -9,7 +9,7 @@ use crate::facts::envelope::Publication;
 use crate::facts::ids::{FactId, OfferId, Slug};
 use crate::facts::said::{Handing, OfferOutcome};
 use crate::failure::Failure;
-use crate::hub::contact::{self, Handed, Requeue};
+use crate::hub::contact::{self, Handed};
 use crate::hub::inbound::expiry;
 use crate::hub::offer::{self, Offer, Pending};
 use crate::hub::refusal::Refusal;
@@ -68,9 +68,7 @@ async fn to_skill(
         skill: Some(skill),
         reason: TRANSFERRED,
     };
-    said.push(contact::say_moved(now, asked.id, &moved));
-    let again = Requeue { contact: &place.contact, skill: Some(skill), preferred: None };
-    said.extend(contact::requeue(tx, now, asked.id, TRANSFERRED, &[again]).await?);
+    said.extend(contact::hand_back(tx, now, asked.id, &moved, None).await?);
     Ok(Moved::Done(said))
 }
 

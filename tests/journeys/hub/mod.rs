@@ -1,5 +1,6 @@
 //! Contacts from the first text to the end of the session, through the real queues.
 
+mod agents;
 mod conversation;
 mod deadline;
 mod force_end;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use texthub::facts::envelope::{Decode, Message, Publication, digest};
 use texthub::facts::ids::FactId;
 use texthub::failure::Failure;
-use texthub::records::audit::INVARIANTS;
+use texthub::records::audit::{INVARIANTS, Invariant};
 use texthub::runtime::worker::{Context, Outcome, Worker};
 use uuid::Uuid;
 
@@ -275,13 +275,13 @@ pub async fn breaches(pool: &Pool, now: Timestamp) -> Vec<String> {
     breaches_of(&client.transaction().await.unwrap(), now, |_| true).await
 }
 
-/// The same for some of the invariants, told by their names.
+/// The same for some of the invariants, told by their names: all of them in one statement.
 pub async fn breaches_of(tx: &Transaction<'_>, now: Timestamp, asked: impl Fn(&str) -> bool) -> Vec<String> {
-    let mut broken = Vec::new();
-    for invariant in INVARIANTS.iter().filter(|invariant| asked(invariant.name)) {
-        let statement = tx.prepare_cached(&invariant.statement()).await.unwrap();
-        let rows = tx.query(&statement, &[&now, &100_i64]).await.unwrap();
-        broken.extend(rows.iter().map(|row| format!("{}: {}", invariant.name, row.get::<_, String>(0))));
-    }
-    broken
+    let of = |invariant: &Invariant| {
+        format!("select '{}: ' || b.line from ({}) b (line)", invariant.name, invariant.statement())
+    };
+    let some: Vec<String> = INVARIANTS.iter().filter(|invariant| asked(invariant.name)).map(of).collect();
+    let statement = tx.prepare_cached(&some.join(" union all ")).await.unwrap();
+    let rows = tx.query(&statement, &[&now, &100_i64]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
 }
