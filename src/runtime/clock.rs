@@ -32,12 +32,14 @@ pub fn note_database(now: Timestamp) {
 }
 
 /// The database's clock, where it was read less than a second ago: read then, carried on by the machine's steady clock.
-/// It is behind by no more than the answer took, never ahead.
+/// It is behind by no more than the answer took, never ahead. In whole microseconds, as rows hold it: what is said again
+/// from a row is what was said.
 #[must_use]
 pub fn carried_on() -> Option<Timestamp> {
     let (read, at) = (*READ.lock().unwrap_or_else(PoisonError::into_inner))?;
     let since = at.elapsed();
-    (since < FRESH).then(|| read.checked_add(since).ok()).flatten()
+    let micros = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+    (since < FRESH).then(|| read.checked_add(SignedDuration::from_micros(micros)).ok()).flatten()
 }
 
 /// The database's clock as well as it is known without asking.
@@ -69,5 +71,21 @@ impl Stopwatch {
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_carried_on_is_one_that_a_row_can_hold() {
+        let read: Timestamp = "2026-01-01T00:00:00.000007Z".parse().unwrap();
+        note_database(read);
+        for _ in 0..50 {
+            let now = carried_on().unwrap();
+            assert!(now >= read);
+            assert_eq!(now.subsec_nanosecond() % 1_000, 0, "{now}");
+        }
     }
 }

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::{bears, clean};
+use crate::support::stack::until;
 
 const OURS: &str = "+15550100001";
 const CUSTOMER: &str = "+15557000001";
@@ -150,6 +151,29 @@ async fn a_keyword_after_the_deadline_closes_two_rooms_each_under_an_id_of_its_o
     let new = desk.heard("room.closed", |fact| fact["room_id"] != room.as_str()).await;
     assert_eq!((&old["cause_id"], &new["cause_id"]), (&stop.as_str().into(), &stop.as_str().into()));
     assert_ne!(old["id"], new["id"]);
+    clean(&stack).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_again_from_rows_is_what_was_said() {
+    let (stack, _texthub) = bears().await;
+    let desk = stack.desk("three-bears").await;
+    // many, since the clock that they carry is read anew once a second
+    for nr in 0..20 {
+        let text = format!("Hello {nr}");
+        let body = serde_json::json!({"carrier": "simulator", "from": CUSTOMER, "to": OURS, "text": text,
+            "received_at": texthub::runtime::clock::wall()});
+        let id = desk.say("sms.received", "", body.clone()).await;
+        desk.appended(&text).await;
+        let mut again = body;
+        again["id"] = id.clone().into();
+        desk.say("sms.received", "", again).await;
+        let of_it = || -> Vec<Value> {
+            desk.all("entry.appended").into_iter().filter(|fact| fact["cause_id"] == id.as_str()).collect()
+        };
+        until("it is said again", async || of_it().len() == 2).await;
+        assert_eq!(of_it()[0], of_it()[1]);
+    }
     clean(&stack).await;
 }
 
