@@ -1,5 +1,6 @@
 //! Random sequences of what customers, agents and programs do, in a small world: few customers, four agents with small
-//! limits, of each channel too, chats that take more or fewer slots, three skills. Each sequence follows from its seed; a failure tells it and the way there.
+//! limits, of each channel too, chats that take more or fewer slots, three skills. Each sequence follows from its seed; a
+//! failure tells it and the way there.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use crate::support::{recount, trial};
 
 /// Sequences of an ordinary run, and the seconds after which no other one begins.
 const SEQUENCES: u64 = 2_000;
-const SECONDS: u64 = 60;
+const SECONDS: u64 = 420;
 /// Sequences of a long run.
 const MANY: u64 = 5_000;
 /// How much happens in one: mostly little, at times much.
