@@ -41,6 +41,18 @@ async fn priority_grows_with_the_wait_up_to_its_maximum_and_no_contact_starves()
 }
 
 #[tokio::test]
+async fn of_a_queue_longer_than_one_look_at_it_the_oldest_comes_first() {
+    let count = u128::try_from(FEW).unwrap() * 2;
+    let set_up = async |pool: &Pool| {
+        den_with(pool, &["papa"]).await;
+        super::tests::waiting(pool, FEW * 2).await;
+    };
+    let ran = run(100, set_up, &[waits(1_001, count, "sms", at(100))]).await;
+    let all: Vec<u128> = (1..=count).collect();
+    assert_eq!(pairs(&ran.database.pool, &all).await, met(&[(1, "papa")]));
+}
+
+#[tokio::test]
 async fn the_range_of_proficiency_widens_with_the_wait() {
     let set_up = async |pool: &Pool| {
         den_with(pool, &["baby", "goldilocks"]).await;
