@@ -79,6 +79,9 @@ enum Command {
     Demo(commands::demo::Asked),
     /// Send texts of a file as inbound.
     Replay(commands::replay::Asked),
+    /// Show the parts of a text, and what smart encoding would make of it.
+    #[command(subcommand)]
+    Sms(commands::sms::Asked),
     /// Print the public contract as an `AsyncAPI` 3.0 document.
     Asyncapi,
     /// A whole stack on this machine, with servers of its own.
@@ -147,6 +150,7 @@ async fn main() -> ExitCode {
         Command::Simulate(asked) => commands::simulate::run(&asked).await,
         Command::Replay(asked) => commands::replay::run(&asked).await,
         Command::Demo(asked) => commands::demo::run(&asked).await,
+        Command::Sms(asked) => commands::sms::run(&asked),
         Command::Asyncapi => {
             commands::asyncapi::run();
             Ok(())

@@ -4,10 +4,13 @@
 use texthub::config::SETTINGS;
 use texthub::contract;
 use texthub::hub::refusal::Refusal;
+use texthub::sms::encoding::{Encoding, Reference};
+use texthub::sms::smart::Verdict;
 
 const README: &str = include_str!("../README.md");
 const OPERATING: &str = include_str!("../docs/operating.md");
 const COMPLAINTS: &str = include_str!("../docs/complaints.md");
+const ENCODING: &str = include_str!("../docs/encoding.md");
 const FLOWS: &str = include_str!("../docs/flows.md");
 const TENANT_FILE: &str = include_str!("../docs/tenant-file.md");
 
@@ -54,6 +57,17 @@ fn every_command_is_named() {
     let names: Vec<String> = commands.get_subcommands().map(|c| format!("`texthub {}", c.get_name())).collect();
     let lacking = lacks(README, &names);
     assert!(lacking.is_empty(), "README lacks {lacking:?}");
+}
+
+#[test]
+fn every_limit_of_a_part_and_every_verdict_of_smart_encoding_is_explained() {
+    let mut lines: Vec<String> = Verdict::ALL.iter().map(|verdict| format!("| `{}` |", verdict.as_str())).collect();
+    for encoding in [Encoding::Gsm7, Encoding::Ucs2] {
+        let ((one, narrow), (_, wide)) = (encoding.limits(Reference::Narrow), encoding.limits(Reference::Wide));
+        lines.push(format!("| {one} | {narrow} | {wide} |"));
+    }
+    let lacking = lacks(ENCODING, &lines);
+    assert!(lacking.is_empty(), "docs/encoding.md lacks {lacking:?}");
 }
 
 /// Every metric that the sources count, by its name in them.

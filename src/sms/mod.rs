@@ -2,9 +2,13 @@
 
 pub mod carrier;
 pub mod encoding;
+pub mod header;
+pub mod joining;
 pub mod keywords;
 pub mod number;
+pub mod octets;
 pub mod receipt;
 pub mod sending;
+pub mod smart;
 pub mod status;
 pub mod turn;

@@ -15,6 +15,7 @@ pub mod replay;
 pub mod run;
 pub mod setup;
 pub mod simulate;
+pub mod sms;
 pub mod transcripts;
 pub mod watch;
 pub mod why;
