@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use toml::de::DeTable;
 
+use super::consent::Consent;
 use super::reader::{At, Mistake, Part, Reader, article, line_of};
 use crate::facts::ids::Slug;
 
@@ -23,6 +24,8 @@ pub struct TenantFile {
     pub time_zone: Option<At<String>>,
     /// Automatic texts: stop, start, help.
     pub texts: [Option<At<String>>; 3],
+    /// `[consent]`.
+    pub consent: Consent,
     /// Slots that a contact takes, where the file says it: by SMS, by chat.
     pub slots: [Option<i32>; 2],
     /// Lines of `[texts]`, `[[skills]]` and the like, with the keyword.
@@ -168,6 +171,8 @@ pub struct Carrier {
     pub kind: Option<At<String>>,
     /// Where it is, other than by default.
     pub url: Option<At<String>>,
+    /// Who answers STOP, START and HELP: `self` (the default) or `provider`.
+    pub opt_outs: Option<At<String>>,
 }
 
 /// Kinds of carriers that there is an adapter for.
@@ -201,10 +206,11 @@ impl Reader<'_> {
         let lists = ["skills", "teams", "agents", "points_of_contact", "carriers", "codes"];
         self.known(
             top,
-            &[&["tenant", "name", "sms_messaging", "time_zone", "texts", "channels"][..], &lists[..]].concat(),
+            &[&["tenant", "name", "sms_messaging", "time_zone", "texts", "consent", "channels"][..], &lists[..]]
+                .concat(),
         );
         let mut sections = Vec::new();
-        for section in ["texts", "channels"].into_iter().chain(lists) {
+        for section in ["texts", "consent", "channels"].into_iter().chain(lists) {
             if let Some(value) = root.get(section) {
                 sections.push(At { value: section, line: self.line(value) });
             }
@@ -216,6 +222,7 @@ impl Reader<'_> {
             sms_messaging: self.switch(top, "sms_messaging"),
             time_zone: self.required(top, "time_zone", "\"America/New_York\""),
             texts: self.texts(top),
+            consent: self.consent(top),
             slots: self.channels(top),
             sections,
             skills: self.list(top, "skills", "the skill", Self::skill),
@@ -385,11 +392,12 @@ impl Reader<'_> {
     }
 
     fn carrier(&mut self, part: Part<'_>) -> Carrier {
-        self.known(part, &["id", "kind", "url"]);
+        self.known(part, &["id", "kind", "url", "opt_outs"]);
         let url = self.text(part, "url");
         if let Some(at) = url.as_ref().filter(|at| !["http://", "https://"].iter().any(|s| at.value.starts_with(s))) {
             self.say(at.line, "url is no address", "write url = \"http://host:port\" or leave it out");
         }
-        Carrier { id: self.slug(part, "id"), kind: self.word(part, "kind", CARRIER_KINDS), url }
+        let opt_outs = part.table.get("opt_outs").and_then(|_| self.word(part, "opt_outs", &["self", "provider"]));
+        Carrier { id: self.slug(part, "id"), kind: self.word(part, "kind", CARRIER_KINDS), url, opt_outs }
     }
 }
