@@ -19,7 +19,7 @@ use texthub::hub::room::{Ends, Room};
 use texthub::hub::sql;
 use texthub::runtime::worker::{Context, Outcome, Worker};
 use texthub::sms::keywords;
-use texthub::sms::number::{is_e164, is_short_code};
+use texthub::sms::number::Address;
 use texthub::tenant::point_of_contact::{self, PointOfContact};
 
 heard! {
@@ -185,7 +185,7 @@ fn arrival(
 }
 
 fn is_number(number: &str) -> bool {
-    is_e164(number) || is_short_code(number)
+    Address::of(number, None).is_number()
 }
 
 /// The country of a short code, where the carrier names one that can be.

@@ -18,6 +18,7 @@ use texthub::hub::consent;
 use texthub::runtime::worker::{Caller, Claim, Context, Outcome};
 use texthub::sms::carrier::pause::Pauses;
 use texthub::sms::carrier::{Connection, Outgoing, Sent};
+use texthub::sms::number::recipient;
 use texthub::sms::sending::{self, Sms, Step};
 use texthub::sms::turn::{self, Asked, Turn};
 
@@ -103,6 +104,7 @@ impl Caller for SendSms {
                         Claim::Call(Job { sms: sms.clone(), outgoing: outgoing(fact), connection: connection.clone() })
                     }
                     (Some(Turn::OptedOut), _) => done(failed(message, sms, ctx.now, "opted_out")),
+                    (Some(Turn::Refuse(word)), _) => done(failed(message, sms, ctx.now, word)),
                     (Some(Turn::Unanswered), _) => done(unanswered(message, sms, ctx.now, "claimed_before")),
                     (Some(Turn::Hold(why)), _) => done(held(message, sms, ctx.now, why)),
                     (Some(Turn::Known), _) => Claim::Settled(say_again(message, sms, known.get(&sms.id), ctx.now)),
@@ -225,6 +227,7 @@ impl SendSms {
                     attempt: message.attempt,
                     is_redelivered: message.is_redelivered,
                     is_opted_out,
+                    unfit: recipient::never(&sms.customer_number),
                     paused: if connection.is_none() {
                         Some("carrier_unusable")
                     } else {
@@ -298,6 +301,7 @@ async fn take(
         match turn {
             Turn::Send => go(SmsStatus::Sending, None),
             Turn::OptedOut => go(SmsStatus::Failed, Some("opted_out")),
+            Turn::Refuse(word) => go(SmsStatus::Failed, Some(word)),
             Turn::Unanswered => go(SmsStatus::Unknown, Some("claimed_before")),
             Turn::Hold(why) => go(SmsStatus::Held, Some(why)),
             Turn::Wait(_) => waiting.push(sms.id),
