@@ -105,7 +105,7 @@ fn wanted(file: &TenantFile) -> Rows {
     let text = |at: &Option<super::reader::At<String>>| at.as_ref().map(|at| at.value.clone());
     add("tenant", slug(&file.tenant), of_tenant(file));
     for c in &file.carriers {
-        add("carriers", slug(&c.id), json!({"kind": text(&c.kind), "url": text(&c.url)}));
+        add("carriers", slug(&c.id), json!({"kind": text(&c.kind), "url": c.url, "settings": c.settings}));
     }
     for s in &file.skills {
         let row = json!({
@@ -180,7 +180,7 @@ async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
                 'stop', stop_text, 'start', start_text, 'help', help_text, 'sms_slots', sms_slots, 'chat_slots', chat_slots) as row
          from tenants where id = $1
          union all
-         select 1, id, jsonb_build_object('kind', kind, 'url', url) from carriers where tenant = $1 and ended_at is null
+         select 1, id, jsonb_build_object('kind', kind, 'url', url, 'settings', settings) from carriers where tenant = $1 and ended_at is null
          union all
          select 2, id, jsonb_build_object('channel', channel, 'priority', priority, 'offer_timeout_s', offer_timeout_s,
                 'wrap_up_s', wrap_up_s, 'max_wait_s', max_wait_s, 'max_wait_text', max_wait_text,

@@ -8,6 +8,10 @@ use toml::de::DeTable;
 use super::reader::{At, Mistake, Part, Reader, article, line_of};
 use crate::facts::ids::Slug;
 
+mod carriers;
+
+pub use carriers::Carrier;
+
 /// A tenant's file. What is required and missing (`None`) has been reported.
 #[derive(Clone, Debug, Default)]
 pub struct TenantFile {
@@ -159,19 +163,6 @@ pub struct Point {
     pub flow: Option<At<Slug>>,
 }
 
-/// `[[carriers]]`.
-#[derive(Clone, Debug)]
-pub struct Carrier {
-    /// Slug, unique in the installation.
-    pub id: Option<At<Slug>>,
-    /// `simulator`.
-    pub kind: Option<At<String>>,
-    /// Where it is, other than by default.
-    pub url: Option<At<String>>,
-}
-
-/// Kinds of carriers that there is an adapter for.
-pub const CARRIER_KINDS: &[&str] = &["simulator"];
 const AGENT_CHOICES: &[&str] = &["best_proficiency", "longest_idle", "least_busy"];
 const NUMBER_KINDS: &[&str] = &["long", "toll_free", "short", "alphanumeric"];
 const CHANNELS: &[&str] = &["sms", "chat"];
@@ -383,14 +374,5 @@ impl Reader<'_> {
             session_timeout_s: self.number(part, "session_timeout_s", 1..=MONTH_S),
             flow: part.table.get("flow").and_then(|_| self.slug(part, "flow")),
         }
-    }
-
-    fn carrier(&mut self, part: Part<'_>) -> Carrier {
-        self.known(part, &["id", "kind", "url"]);
-        let url = self.text(part, "url");
-        if let Some(at) = url.as_ref().filter(|at| !["http://", "https://"].iter().any(|s| at.value.starts_with(s))) {
-            self.say(at.line, "url is no address", "write url = \"http://host:port\" or leave it out");
-        }
-        Carrier { id: self.slug(part, "id"), kind: self.word(part, "kind", CARRIER_KINDS), url }
     }
 }

@@ -4,6 +4,7 @@ pub mod apply;
 pub mod asyncapi;
 pub mod audit;
 pub mod bench;
+pub mod carriers;
 pub mod dead;
 pub mod demo;
 pub mod dev;

@@ -79,9 +79,11 @@ pub(super) fn end_of(section: &str) -> &'static str {
 pub(super) fn upsert_of(section: &str) -> &'static [&'static str] {
     match section {
         "tenant" => TENANT,
-        "carriers" => &["insert into carriers (tenant, id, kind, url)
-             select $1, id, kind, url from jsonb_to_recordset($2) as x (id text, kind text, url text)
-             on conflict (id) do update set kind = excluded.kind, url = excluded.url, ended_at = null"],
+        "carriers" => &["insert into carriers (tenant, id, kind, url, settings)
+             select $1, id, kind, url, settings
+             from jsonb_to_recordset($2) as x (id text, kind text, url text, settings jsonb)
+             on conflict (id) do update set kind = excluded.kind, url = excluded.url, settings = excluded.settings,
+               ended_at = null, paused_at = null, paused_why = null"],
         "skills" => SKILLS,
         "teams" => &["insert into teams (tenant, id, session_limit, sms_limit, chat_limit)
              select $1, id, session_limit, sms_limit, chat_limit

@@ -91,7 +91,7 @@ fn each_mistake_is_named_with_its_line_and_what_to_write_instead() {
         ),
         ("Europe/Berlin", "CEST summer", "f:4: there is no time zone \"CEST summer\"; write a name of the IANA time"),
         ("\"simulator\"", "\"telegraph\"", "f:7: kind \"telegraph\" is not known; write kind = \"simulator\""),
-        ("\"simulator\"", "\"simulator\"\nurl = \"here\"", "f:8: url is no address; write url = \"http://"),
+        ("\"simulator\"", "\"simulator\"\nurl = \"here\"", "f:8: url is no address; write url = \"https://"),
         ("\"sms\"", "\"fax\"", "f:10: channel \"fax\" is not known; write channel = \"sms\" or \"chat\""),
         (
             "\"sms\"",
