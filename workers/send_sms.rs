@@ -19,6 +19,7 @@ use texthub::runtime::worker::{Caller, Claim, Context, Outcome};
 use texthub::sms::carrier::lines::{Line, Lines};
 use texthub::sms::carrier::pause::Pauses;
 use texthub::sms::carrier::{Outgoing, Sent, Surroundings};
+use texthub::sms::number::recipient;
 use texthub::sms::sending::{self, Sms, Standing, Step};
 use texthub::sms::turn::{self, Asked, Turn};
 
@@ -106,6 +107,7 @@ impl Caller for SendSms {
                         Claim::Call(Job { sms: sms.clone(), outgoing: outgoing(fact), line: Arc::clone(line) })
                     }
                     (Some(Turn::OptedOut), _) => done(failed(message, sms, ctx.now, "opted_out")),
+                    (Some(Turn::Refuse(word)), _) => done(failed(message, sms, ctx.now, word)),
                     (Some(Turn::Unanswered), _) => done(unanswered(message, sms, ctx.now, "claimed_before")),
                     (Some(Turn::Hold(why)), _) => done(held(message, sms, ctx.now, why)),
                     (Some(Turn::Known), _) => Claim::Settled(say_again(message, sms, known.get(&sms.id), ctx.now)),
@@ -217,6 +219,7 @@ impl SendSms {
                     attempt: message.attempt,
                     is_redelivered: message.is_redelivered,
                     is_opted_out,
+                    unfit: recipient::never(&sms.customer_number),
                     paused,
                     takes_our_id,
                 }
@@ -286,6 +289,7 @@ async fn take(
         match turn {
             Turn::Send => go(SmsStatus::Sending, None),
             Turn::OptedOut => go(SmsStatus::Failed, Some("opted_out")),
+            Turn::Refuse(word) => go(SmsStatus::Failed, Some(word)),
             Turn::Unanswered => go(SmsStatus::Unknown, Some("claimed_before")),
             Turn::Hold(why) => go(SmsStatus::Held, Some(why)),
             Turn::Wait(_) => waiting.push(sms.id),

@@ -152,7 +152,7 @@ pub struct Point {
     pub channel: Option<At<String>>,
     /// Our number.
     pub number: Option<At<String>>,
-    /// `long`, `toll_free`, `short`.
+    /// `long`, `toll_free`, `short`; `alphanumeric`, which is refused.
     pub kind: Option<At<String>>,
     /// ISO 3166, two letters.
     pub country: Option<At<String>>,
@@ -167,6 +167,7 @@ pub struct Point {
 }
 
 const AGENT_CHOICES: &[&str] = &["best_proficiency", "longest_idle", "least_busy"];
+const NUMBER_KINDS: &[&str] = &["long", "toll_free", "short", "alphanumeric"];
 const CHANNELS: &[&str] = &["sms", "chat"];
 const LIMITS: RangeInclusive<i32> = 1..=12;
 const MONTH_S: i32 = 2_592_000;
@@ -371,7 +372,7 @@ impl Reader<'_> {
             id: self.slug(part, "id"),
             channel: self.word(part, "channel", CHANNELS),
             number: self.text(part, "number"),
-            kind: part.table.get("kind").and_then(|_| self.word(part, "kind", &["long", "toll_free", "short"])),
+            kind: part.table.get("kind").and_then(|_| self.word(part, "kind", NUMBER_KINDS)),
             country: self.text(part, "country"),
             carrier: part.table.get("carrier").and_then(|_| self.slug(part, "carrier")),
             skill: self.slug(part, "skill"),

@@ -300,6 +300,22 @@ async fn an_answer_that_comes_after_it_was_called_unknown_still_counts() {
     assert_eq!(state(pool, &texts[0]).await, "submitted");
 }
 
+#[tokio::test]
+async fn an_emergency_or_premium_number_is_never_texted_whoever_asked_for_it() {
+    let bench = Bench::new().await;
+    let mut texts = vec![Requested::new(1, 1), Requested::new(2, 1), Requested::new(3, 1)];
+    texts[0].customer = "911".to_owned();
+    texts[1].customer = "+19005550123".to_owned();
+    texts[2].customer = "12345".to_owned();
+    Requested::write_all(&bench.database.pool, &texts).await;
+    let outcomes = bench.run(at(1), &texts.iter().map(|text| asks(text, 0)).collect::<Vec<_>>()).await;
+    assert_eq!(facts(&outcomes).iter().map(|f| f.0).collect::<Vec<_>>(), ["sms.failed", "sms.failed", "sms.submitted"]);
+    let states = states(&bench.database.pool).await;
+    assert_eq!(states[&texts[0].sms_id], ("failed".to_owned(), Some("emergency_number".to_owned())));
+    assert_eq!(states[&texts[1].sms_id], ("failed".to_owned(), Some("premium_number".to_owned())));
+    assert_eq!(bench.record().await, [texts[2].sms_id], "who wrote from a short code is answered");
+}
+
 /// Claims a text, and settles it with this answer of the carrier's.
 async fn answered(bench: &Bench, now: Timestamp, text: &Requested, nr: u32, sent: Sent) -> Outcome {
     let batch = [asks(text, nr)];

@@ -218,7 +218,12 @@ fn each_mistake_is_named_with_its_line_and_what_to_write_instead() {
         (
             "\"long\"",
             "\"mobile\"",
-            "f:24: kind \"mobile\" is not known; write kind = \"long\" or \"toll_free\" or \"short\"",
+            "f:24: kind \"mobile\" is not known; write kind = \"long\" or \"toll_free\" or \"short\" or \"alphanumeric\"",
+        ),
+        (
+            "\"long\"",
+            "\"alphanumeric\"",
+            "f:24: alphanumeric senders only send in Germany (DE): customers cannot answer them; write kind = \"long\"",
         ),
         (
             point,
