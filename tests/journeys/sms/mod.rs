@@ -2,3 +2,4 @@
 
 mod consent;
 mod leaves_once;
+mod proof;
