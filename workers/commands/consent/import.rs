@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 use texthub::failure::Failure;
-use texthub::hub::consent::import::{self, Mistake, Row};
+use texthub::hub::consent::import::{self, Mistake};
 use texthub::hub::consent::note;
 use texthub::records::consent as ledger;
 use texthub::runtime::db;
@@ -23,19 +23,10 @@ pub async fn run(whose: &Whose, file: &Path, is_dry: bool, by: Option<&str>, is_
     let actor = super::super::actor(by);
     let (ours, now) =
         super::reading(&pool, async |tx| Ok((ledger::our_numbers(tx, &tenant).await?, db::now(tx).await?))).await?;
-    let rows = match import::read(&text, &tenant, now) {
+    let rows = match import::read(&text, &tenant, &ours, now) {
         Ok(rows) => rows,
         Err(mistakes) => return refused(&name, &mistakes, is_json),
     };
-    let strange = |row: &&Row| !row.our_number().is_empty() && !ours.iter().any(|number| number == row.our_number());
-    let mistakes: Vec<Mistake> = rows
-        .iter()
-        .filter(strange)
-        .map(|row| (row.line, format!("{:?} is no number of {tenant}", row.our_number())))
-        .collect();
-    if !mistakes.is_empty() {
-        return refused(&name, &mistakes, is_json);
-    }
     let mut client = pool.get().await?;
     let tx = client.transaction().await?;
     let count = async || -> Result<i64, Failure> {
