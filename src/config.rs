@@ -17,7 +17,16 @@ pub const SETTINGS: &[Described] = &[
         "4",
         "partitions of the conversation-keyed workers, fixed at the first start; 1 needs no plugin",
     ),
-    ("TEXTHUB_HTTP_LISTEN", "127.0.0.1:8080", "address of /healthz, /readyz and /metrics; port 0 takes a free one"),
+    (
+        "TEXTHUB_HTTP_LISTEN",
+        "127.0.0.1:8080",
+        "address of /healthz, /readyz and /metrics, and of the gateway's /webhooks; port 0 takes a free one",
+    ),
+    (
+        "TEXTHUB_PUBLIC_URL",
+        "",
+        "under which carriers call the gateway, as https://hub.example.com: signatures are checked over it",
+    ),
     ("TEXTHUB_SIMULATOR_LISTEN", "127.0.0.1:8081", "address of the carrier simulator's HTTP"),
     ("TEXTHUB_SIMULATOR_URL", "http://127.0.0.1:8081", "where send_sms finds the carrier simulator"),
     ("TEXTHUB_SIMULATOR_RECORD", ".texthub/simulator", "folder of the carrier simulator's record"),
@@ -41,6 +50,8 @@ pub struct Config {
     pub partitions: u32,
     /// Address of health and metrics.
     pub http_listen: String,
+    /// Under which carriers call the gateway; without a slash at its end.
+    pub public_url: String,
     /// Address of the simulator's HTTP.
     pub simulator_listen: String,
     /// Where to find the simulator.
@@ -101,6 +112,7 @@ impl Config {
         let private = text("TEXTHUB_WEBHOOK_PRIVATE").parse();
         let config = Self {
             http_listen: text("TEXTHUB_HTTP_LISTEN"),
+            public_url: text("TEXTHUB_PUBLIC_URL").trim_end_matches('/').to_owned(),
             simulator_listen: text("TEXTHUB_SIMULATOR_LISTEN"),
             simulator_url: text("TEXTHUB_SIMULATOR_URL"),
             simulator_record: text("TEXTHUB_SIMULATOR_RECORD"),
@@ -121,6 +133,9 @@ impl Config {
         };
         if !["", "json", "text"].contains(&config.log_format.as_str()) {
             mistakes.push("TEXTHUB_LOG_FORMAT: say json or text".into());
+        }
+        if !config.public_url.is_empty() && !["http://", "https://"].iter().any(|s| config.public_url.starts_with(s)) {
+            mistakes.push("TEXTHUB_PUBLIC_URL: must begin with https:// or http://".into());
         }
         mistakes.extend(private.err().map(|mistake: String| format!("TEXTHUB_WEBHOOK_PRIVATE: {mistake}")));
         if mistakes.is_empty() { Ok(config) } else { Err(mistakes.join("\n")) }

@@ -43,6 +43,8 @@ impl From<tokio_postgres::Error> for Failure {
             SqlState::QUERY_CANCELED,
             // two tries of the same fact raced; the second one finds the first one's rows
             SqlState::UNIQUE_VIOLATION,
+            // of statements that go together, an earlier one failed and its answer was not read yet
+            SqlState::IN_FAILED_SQL_TRANSACTION,
         ];
         if retried.contains(code) {
             return Self::Retry(format!("{} {}", code.code(), db.message()));

@@ -4,6 +4,7 @@ mod call_webhook;
 mod carrier_simulator;
 mod commands;
 mod expire_session;
+mod gateway;
 mod keep_dead;
 mod move_contact;
 mod post_reply;
@@ -32,6 +33,7 @@ use texthub::amqp::topology::Listener;
 use texthub::config::Config;
 use texthub::runtime::single::Each;
 use texthub::runtime::supervisor::Role;
+use texthub::sms::carrier::Surroundings;
 
 /// An open SMS contact-center hub on `RabbitMQ` and Postgres.
 #[derive(Parser)]
@@ -60,6 +62,9 @@ enum Command {
     /// List, show, replay and drop the messages that were set aside.
     #[command(subcommand)]
     Dead(commands::dead::Asked),
+    /// Show the connections to carriers, and resume one that was paused.
+    #[command(subcommand)]
+    Carriers(commands::carriers::Asked),
     /// Check every invariant, from rows.
     Audit(commands::audit::Asked),
     /// Check, publish, list and simulate routing flows.
@@ -98,12 +103,13 @@ enum Command {
 
 /// Every role there is; `run all` runs them all.
 fn roles(config: &Config) -> Vec<Role> {
+    let around = Surroundings { simulator_url: config.simulator_url.clone(), public_url: config.public_url.clone() };
     let mut roles = vec![
         Role::worker(receive_sms::ReceiveSms),
         Role::worker(route_contact::RouteContact),
         Role::worker(Each(settle_offer::SettleOffer)),
         Role::worker(post_reply::PostReply),
-        Role::caller(send_sms::SendSms::new(&config.simulator_url)),
+        Role::caller(send_sms::SendSms::new(around)),
         Role::worker(record_receipt::RecordReceipt),
         Role::worker(expire_session::ExpireSession),
         Role::worker(Each(wrap_up::WrapUp)),
@@ -114,6 +120,7 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::pass("reconcile", reconcile::Match),
         Role::pass("reconcile", reconcile::Sweep::default()),
     ];
+    roles.push(gateway::role(config));
     roles.push(carrier_simulator::role(config));
     let workers: Vec<&'static str> = roles.iter().filter_map(|role| role.listener.map(|l| l.name)).collect();
     for worker in workers {
@@ -147,6 +154,7 @@ async fn main() -> ExitCode {
         Command::Transcripts(asked) => commands::transcripts::run(&asked).await,
         Command::End(asked) => commands::end::run(&asked).await,
         Command::Dead(asked) => commands::dead::run(&asked).await,
+        Command::Carriers(asked) => commands::carriers::run(&asked).await,
         Command::Audit(asked) => commands::audit::run(&asked).await,
         Command::Flow(asked) => commands::flow::run(&asked).await,
         Command::Health => commands::health::run().await,

@@ -4,6 +4,8 @@
 use texthub::config::SETTINGS;
 use texthub::contract;
 use texthub::hub::refusal::Refusal;
+use texthub::sms::carrier::KINDS;
+use texthub::sms::carrier::kind::COMMON;
 use texthub::sms::encoding::{Encoding, Reference};
 use texthub::sms::smart::Verdict;
 
@@ -12,6 +14,7 @@ const OPERATING: &str = include_str!("../docs/operating.md");
 const COMPLAINTS: &str = include_str!("../docs/complaints.md");
 const ENCODING: &str = include_str!("../docs/encoding.md");
 const FLOWS: &str = include_str!("../docs/flows.md");
+const CARRIERS: &str = include_str!("../docs/carriers.md");
 const TENANT_FILE: &str = include_str!("../docs/tenant-file.md");
 
 fn lacks(document: &str, lines: &[String]) -> Vec<String> {
@@ -95,6 +98,27 @@ fn every_metric_is_in_the_handbook() {
     found.retain(|name| name != "texthub_build_info" && !name.contains(char::is_whitespace) && !name.contains('{'));
     let lacking = lacks(OPERATING, &found.into_iter().collect::<Vec<_>>());
     assert!(lacking.is_empty(), "docs/operating.md lacks {lacking:?}");
+}
+
+#[test]
+fn every_kind_of_carrier_is_in_the_tables_with_its_keys() {
+    for kind in KINDS {
+        let can = kind.can;
+        let (name, title) = (kind.name, kind.title);
+        let row =
+            format!("| `{name}` | {title} | {} | {} | {} | {} |", can.texts_in, can.receipts, can.signature, can.media);
+        assert!(README.contains(&row), "README lacks {row}");
+        assert!(TENANT_FILE.contains(&format!("`{name}`")), "docs/tenant-file.md lacks {name}");
+        let (_, section) = CARRIERS.split_once(&format!("\n## {name}\n")).expect("a section of docs/carriers.md");
+        let section = section.split("\n## ").next().unwrap();
+        for key in kind.keys {
+            let is_required = if key.is_required { " required" } else { "" };
+            let row = format!("| `{}` |{is_required} | {} |", key.name, key.meaning);
+            assert!(section.contains(&row), "docs/carriers.md lacks {row}");
+        }
+    }
+    let common: Vec<String> = COMMON.iter().map(|key| format!("`{}`", key.name)).collect();
+    assert!(lacks(TENANT_FILE, &common).is_empty());
 }
 
 #[test]

@@ -20,7 +20,7 @@ use texthub::hub::sender::{self, Withheld};
 use texthub::hub::sql;
 use texthub::runtime::worker::{Context, Outcome, Worker};
 use texthub::sms::keywords;
-use texthub::sms::number::{is_e164, is_short_code};
+use texthub::sms::number::Address;
 use texthub::tenant::point_of_contact::{self, PointOfContact};
 
 heard! {
@@ -193,7 +193,7 @@ fn arrival(
 }
 
 fn is_number(number: &str) -> bool {
-    is_e164(number) || is_short_code(number)
+    Address::of(number, None).is_number()
 }
 
 /// The country of a short code, where the carrier names one that can be.

@@ -336,7 +336,9 @@ async fn texts(tx: &Transaction<'_>, ctx: &Context, held: bool) -> Result<Vec<Pu
     let rows = sql::rows(
         tx,
         "with waiting as (
-           select id from sms where state in ('requested', 'held') and (state = 'held') = $5 and requested_at < $1
+           select id from sms s where state in ('requested', 'held') and (state = 'held') = $5 and requested_at < $1
+             -- what waits for somebody to look at its carrier comes with that
+             and not ($5 and exists (select 1 from carriers c where c.id = s.carrier and c.paused_at is not null))
            order by requested_at limit $2 for update skip locked),
          forsaken as (
            select id from sms where state = 'sending' and not $5 and claimed_at < $4 and requested_at < $1

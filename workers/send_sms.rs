@@ -3,23 +3,27 @@
 //! lost is never sent again by itself; one that a carrier does not want now goes up the ladder, all of that carrier on
 //! one rung, and after a minute waits as a row.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
-use texthub::facts::envelope::{Fact, Message, Publication, Reason};
+use texthub::facts::envelope::{Message, Reason};
 use texthub::facts::ids::{RoomId, Slug, SmsId};
-use texthub::facts::said::{SmsFailed, SmsHeld, SmsRequested, SmsStatus, SmsSubmitted, SmsUnanswered, SubmittedPart};
+use texthub::facts::said::{SmsRequested, SmsStatus, SubmittedPart};
 use texthub::failure::Failure;
 use texthub::heard;
-use texthub::hub::consent;
+use texthub::hub::consent::{self, ConsentKind};
 use texthub::runtime::worker::{Caller, Claim, Context, Outcome};
+use texthub::sms::carrier::lines::{Line, Lines};
 use texthub::sms::carrier::pause::Pauses;
-use texthub::sms::carrier::{Connection, Outgoing, Sent};
-use texthub::sms::sending::{self, Sms, Step};
+use texthub::sms::carrier::{Outgoing, Sent, Surroundings};
+use texthub::sms::number::recipient;
+use texthub::sms::sending::{self, Sms, Standing, Step};
 use texthub::sms::turn::{self, Asked, Turn};
+
+use said::{failed, held, submitted, unanswered};
 
 heard! {
     /// What is to leave.
@@ -28,19 +32,18 @@ heard! {
 
 /// The worker. It remembers connections and pauses of carriers, nothing that matters.
 pub struct SendSms {
-    simulator_url: String,
-    connections: Mutex<HashMap<Slug, Known>>,
+    lines: Lines,
     pauses: Pauses,
 }
 
-/// Kind, address and connection of a carrier.
-type Known = (String, Option<String>, Connection);
+/// An open line, and whether its account was refused.
+type Usable = (Arc<Line>, bool);
 
 /// A claimed text.
 pub struct Job {
     sms: Sms,
     outgoing: Outgoing,
-    connection: Connection,
+    line: Arc<Line>,
 }
 
 /// How soon a text asks again whose predecessor is on its way; doubled with every try, up to the longest.
@@ -50,21 +53,22 @@ const PREDECESSOR: &str = "predecessor";
 const LONGEST: Duration = Duration::from_secs(8);
 
 impl SendSms {
-    /// With the simulator's address for connections that name none.
+    /// With what connections need to know of their surroundings.
     #[must_use]
-    pub fn new(simulator_url: impl Into<String>) -> Self {
-        Self { simulator_url: simulator_url.into(), connections: Mutex::default(), pauses: Pauses::default() }
+    pub fn new(around: Surroundings) -> Self {
+        Self { lines: Lines::new(around), pauses: Pauses::default() }
+    }
+
+    /// With the simulator alone.
+    #[cfg(test)]
+    pub fn by_simulator(url: &str) -> Self {
+        Self::new(Surroundings { simulator_url: url.to_owned(), ..Surroundings::default() })
     }
 
     /// The same connections, no pauses.
     #[cfg(test)]
     pub fn afresh(&self) -> Self {
-        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Self {
-            simulator_url: self.simulator_url.clone(),
-            connections: Mutex::new(connections),
-            pauses: Pauses::default(),
-        }
+        Self { lines: self.lines.clone(), pauses: Pauses::default() }
     }
 }
 
@@ -85,8 +89,8 @@ impl Caller for SendSms {
         let rows = sending::lock(tx, &ids).await?;
         let found: Vec<(&Message<ToSend>, &Sms)> =
             batch.iter().filter_map(|m| rows.get(&body(m).sms_id).map(|sms| (m, sms))).collect();
-        let connections = self.connect(tx, &found).await?;
-        let turns = self.decide(tx, ctx, &found, &connections).await?;
+        let lines = self.connect(tx, &found).await?;
+        let turns = self.decide(tx, ctx, &found, &lines).await?;
         let known = take(tx, ctx, &found, &turns).await?;
         let mut turns = turns.into_iter();
         Ok(batch
@@ -98,11 +102,12 @@ impl Caller for SendSms {
                     return Claim::Settled(Outcome::Reject(reason));
                 };
                 let done = |publication| Claim::Settled(Outcome::Done(vec![publication]));
-                match (turns.next(), connections.get(&sms.carrier)) {
-                    (Some(Turn::Send), Some(connection)) => {
-                        Claim::Call(Job { sms: sms.clone(), outgoing: outgoing(fact), connection: connection.clone() })
+                match (turns.next(), lines.get(&sms.carrier)) {
+                    (Some(Turn::Send), Some((line, _))) => {
+                        Claim::Call(Job { sms: sms.clone(), outgoing: outgoing(fact), line: Arc::clone(line) })
                     }
                     (Some(Turn::OptedOut), _) => done(failed(message, sms, ctx.now, "opted_out")),
+                    (Some(Turn::Refuse(word)), _) => done(failed(message, sms, ctx.now, word)),
                     (Some(Turn::Unanswered), _) => done(unanswered(message, sms, ctx.now, "claimed_before")),
                     (Some(Turn::Hold(why)), _) => done(held(message, sms, ctx.now, why)),
                     (Some(Turn::Known), _) => Claim::Settled(say_again(message, sms, known.get(&sms.id), ctx.now)),
@@ -118,7 +123,7 @@ impl Caller for SendSms {
     }
 
     async fn call(&self, job: &Job) -> Sent {
-        job.connection.send(&job.outgoing).await
+        job.line.send(&job.outgoing).await
     }
 
     fn lane(job: &Job) -> String {
@@ -127,7 +132,8 @@ impl Caller for SendSms {
 
     fn rest(sent: &Sent) -> Option<Sent> {
         // one call of a room may run into its time-out, not all that follow: they come again by themselves
-        matches!(sent, Sent::NotNow(..) | Sent::Unanswered(_)).then(|| Sent::NotNow(None, PREDECESSOR.to_owned()))
+        matches!(sent, Sent::NotNow(..) | Sent::Unanswered(_) | Sent::Account(_))
+            .then(|| Sent::NotNow(None, PREDECESSOR.to_owned()))
     }
 
     async fn settle(
@@ -146,6 +152,7 @@ impl Caller for SendSms {
             answers.iter().flat_map(|(_, job, sent)| accepted(job, sent)).collect();
         sending::add_parts(tx, &parts).await?;
         self.pace(ctx.now, answers);
+        note_refusals(tx, ctx, batch, answers).await?;
         Ok(answers
             .iter()
             .zip(&steps)
@@ -163,39 +170,22 @@ impl Caller for SendSms {
 }
 
 impl SendSms {
-    /// The open connections of these texts' carriers; one that cannot be used is missing, and said once per claim.
+    /// The lines of these texts' carriers; one that cannot be used is missing.
     async fn connect(
         &self,
         tx: &Transaction<'_>,
         found: &[(&Message<ToSend>, &Sms)],
-    ) -> Result<HashMap<Slug, Connection>, Failure> {
+    ) -> Result<HashMap<Slug, Usable>, Failure> {
         let mut slugs: Vec<Slug> = found.iter().map(|(_, sms)| sms.carrier.clone()).collect();
         slugs.sort_unstable();
         slugs.dedup();
-        let carriers = sending::carriers(tx, &slugs).await?;
-        let mut open = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut usable = HashMap::new();
-        for slug in slugs {
-            let Some((kind, url)) = carriers.get(&slug) else {
-                tracing::error!(carrier = %slug, "texts wait for a carrier that is not set up");
-                continue;
-            };
-            match open.get(&slug) {
-                Some((known_kind, known_url, connection)) if known_kind == kind && known_url == url => {
-                    usable.insert(slug, connection.clone());
-                }
-                _ => match Connection::open(kind, url.as_deref(), &self.simulator_url) {
-                    Ok(connection) => {
-                        open.insert(slug.clone(), (kind.clone(), url.clone(), connection.clone()));
-                        usable.insert(slug, connection);
-                    }
-                    Err(error) => {
-                        tracing::error!(carrier = %slug, error, "texts wait for a carrier that cannot be used");
-                    }
-                },
-            }
+        let rows = sending::carriers(tx, &slugs).await?;
+        let missing = slugs.iter().filter(|slug| !rows.contains_key(*slug));
+        for slug in missing {
+            tracing::error!(carrier = %slug, "texts wait for a carrier that is not set up");
         }
-        Ok(usable)
+        let open = |(slug, carrier): (Slug, Standing)| Some((slug, (self.lines.of(&carrier.row)?, carrier.is_paused)));
+        Ok(rows.into_iter().filter_map(open).collect())
     }
 
     /// Whose turn it is: consent as of this transaction, order in the rooms, pauses of carriers.
@@ -204,7 +194,7 @@ impl SendSms {
         tx: &Transaction<'_>,
         ctx: &Context,
         found: &[(&Message<ToSend>, &Sms)],
-        connections: &HashMap<Slug, Connection>,
+        lines: &HashMap<Slug, Usable>,
     ) -> Result<Vec<Turn>, Failure> {
         let parties: Vec<consent::Party> =
             found.iter().map(|(_, s)| (s.tenant.as_str(), s.our_number.as_str(), s.customer_number.as_str())).collect();
@@ -217,20 +207,21 @@ impl SendSms {
             .iter()
             .zip(opted_out)
             .map(|((message, sms), is_opted_out)| {
-                let connection = connections.get(&sms.carrier);
-                let is_paused = self.pauses.until(&sms.carrier).is_some_and(|until| until > ctx.now);
+                let is_busy = self.pauses.until(&sms.carrier).is_some_and(|until| until > ctx.now);
+                let (paused, takes_our_id) = match lines.get(&sms.carrier) {
+                    None => (Some("carrier_unusable"), false),
+                    Some((line, true)) => (Some("carrier_paused"), line.connection.takes_our_id()),
+                    Some((line, false)) => (is_busy.then_some("carrier_busy"), line.connection.takes_our_id()),
+                };
                 Asked {
                     sms,
                     id: message.id,
                     attempt: message.attempt,
                     is_redelivered: message.is_redelivered,
                     is_opted_out,
-                    paused: if connection.is_none() {
-                        Some("carrier_unusable")
-                    } else {
-                        is_paused.then_some("carrier_busy")
-                    },
-                    takes_our_id: connection.is_some_and(Connection::takes_our_id),
+                    unfit: recipient::never(&sms.customer_number),
+                    paused,
+                    takes_our_id,
                 }
             })
             .collect();
@@ -298,6 +289,7 @@ async fn take(
         match turn {
             Turn::Send => go(SmsStatus::Sending, None),
             Turn::OptedOut => go(SmsStatus::Failed, Some("opted_out")),
+            Turn::Refuse(word) => go(SmsStatus::Failed, Some(word)),
             Turn::Unanswered => go(SmsStatus::Unknown, Some("claimed_before")),
             Turn::Hold(why) => go(SmsStatus::Held, Some(why)),
             Turn::Wait(_) => waiting.push(sms.id),
@@ -309,12 +301,44 @@ async fn take(
     if known.is_empty() { Ok(HashMap::new()) } else { sending::parts(tx, &known).await }
 }
 
+/// What a carrier knows beyond the text: its recipient opted out, or the account is refused, which somebody must see.
+async fn note_refusals(
+    tx: &Transaction<'_>,
+    ctx: &Context,
+    batch: &[Message<ToSend>],
+    answers: &[(usize, Job, Sent)],
+) -> Result<(), Failure> {
+    let (mut accounts, mut opted_out) = (HashMap::new(), BTreeMap::<&Slug, Vec<_>>::new());
+    for (index, job, sent) in answers {
+        match sent {
+            Sent::Account(code) => _ = accounts.insert(&job.sms.carrier, code.as_str()),
+            Sent::OptedOut(_) => {
+                let sms = &job.sms;
+                let party = (sms.tenant.as_str(), sms.our_number.as_str(), sms.customer_number.as_str());
+                opted_out.entry(&sms.carrier).or_default().push((party, ConsentKind::OptOut, batch[*index].id));
+            }
+            _ => {}
+        }
+    }
+    for (carrier, code) in &accounts {
+        metrics::counter!("texthub_carriers_paused_total", "carrier" => carrier.to_string()).increment(1);
+        tracing::error!(carrier = %carrier, code, "the carrier refuses the account; texts wait until `texthub carriers resume`");
+    }
+    sending::pause(tx, ctx.now, &accounts).await?;
+    for (carrier, told) in opted_out {
+        consent::note_of_carrier(tx, ctx.now, carrier, &told).await?;
+    }
+    Ok(())
+}
+
 /// Where an answer leads.
 fn step(now: Timestamp, message: &Message<ToSend>, sms: &Sms, sent: &Sent) -> Step {
     let is_over = turn::is_over(now, sms, message.attempt);
     let (to, reason) = match sent {
         Sent::Accepted(_) => (SmsStatus::Submitted, None),
-        Sent::Refused(code) => (SmsStatus::Failed, Some(code)),
+        Sent::Refused(code) | Sent::OptedOut(code) => (SmsStatus::Failed, Some(code)),
+        // nothing goes until somebody has looked: as a row at once
+        Sent::Account(code) => (SmsStatus::Held, Some(code)),
         Sent::NotNow(_, code) if is_over => (SmsStatus::Held, Some(code)),
         Sent::NotNow(_, code) => (SmsStatus::Requested, Some(code)),
         Sent::Unanswered(why) => (SmsStatus::Unknown, Some(why)),
@@ -352,6 +376,7 @@ fn outgoing(fact: &SmsRequested) -> Outgoing {
         from_country: fact.from_country.clone(),
         to: fact.to.clone(),
         text: fact.text.clone(),
+        media: Vec::new(),
     }
 }
 
@@ -359,36 +384,6 @@ fn waits(why: &'static str) -> Reason {
     Reason::new(why, "the text is tried again")
 }
 
-macro_rules! say {
-    ($($name:ident = $fact:ident),+) => {$(
-        fn $name(message: &Message<ToSend>, sms: &Sms, at: Timestamp, reason: &str) -> Publication {
-            let fact = $fact {
-                id: message.id.derive($fact::NAME, 0),
-                cause_id: message.id,
-                at,
-                tenant: sms.tenant.clone(),
-                sms_id: sms.id,
-                parts: Vec::new(),
-                reason: Some(reason.to_owned()),
-            };
-            Publication::of(&fact, sms.scope()).traced(message.traceparent.as_deref())
-        }
-    )+};
-}
-say! { failed = SmsFailed, unanswered = SmsUnanswered, held = SmsHeld }
-
-fn submitted(message: &Message<ToSend>, sms: &Sms, at: Timestamp, parts: Vec<SubmittedPart>) -> Publication {
-    let fact = SmsSubmitted {
-        id: message.id.derive(SmsSubmitted::NAME, 0),
-        cause_id: message.id,
-        at,
-        tenant: sms.tenant.clone(),
-        sms_id: sms.id,
-        parts,
-        reason: None,
-    };
-    Publication::of(&fact, sms.scope()).traced(message.traceparent.as_deref())
-}
-
+mod said;
 #[cfg(test)]
 mod tests;

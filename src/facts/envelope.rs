@@ -66,7 +66,8 @@ pub trait Decode: Sized + Send + Sync {
 }
 
 /// Digest of a body: see [`Message::digest`]. Of a fact that the hub says (it has a `cause_id`) the time of saying does
-/// not count, nor when a timer is due: said again after a crash it is the same fact.
+/// not count, nor when a timer is due: said again after a crash it is the same fact. Nor do, of what
+/// the gateway read from a carrier's request (it has `carrier_fields`), these and the time: the carrier's repeat comes later.
 #[must_use]
 pub fn digest(body: &[u8]) -> Vec<u8> {
     fn sorted(value: Value) -> Value {
@@ -86,6 +87,13 @@ pub fn digest(body: &[u8]) -> Vec<u8> {
         {
             fields.remove("at");
             fields.remove("due_at");
+        }
+        if let Value::Object(fields) = &mut value
+            && fields.contains_key("carrier_fields")
+        {
+            for field in ["received_at", "reported_at", "carrier_fields"] {
+                fields.remove(field);
+            }
         }
         sorted(value).to_string().into_bytes()
     });
@@ -187,6 +195,14 @@ impl Publication {
         }
     }
 
+    /// A field more in the body, where it is an object: what its fact does not know is kept as received.
+    pub fn add(&mut self, field: &str, value: serde_json::Value) {
+        if let Ok(mut body) = serde_json::from_slice::<Map<String, Value>>(&self.body) {
+            body.insert(field.to_owned(), value);
+            self.body = Value::Object(body).to_string().into_bytes();
+        }
+    }
+
     /// The same, to arrive at `due` by the ladder of waits.
     #[must_use]
     pub fn at(mut self, due: Timestamp) -> Self {
@@ -237,6 +253,15 @@ mod tests {
         assert_eq!(digest(br#"{"id":"1","text":"a"}"#), digest(br#"{ "text" : "a", "id":"1" }"#));
         assert_ne!(digest(br#"{"id":"1","text":"a"}"#), digest(br#"{"id":"1","text":"b"}"#));
         assert_ne!(digest(br#"{"id":"1","at":"a"}"#), digest(br#"{"id":"1","at":"b"}"#));
+    }
+
+    #[test]
+    fn a_carriers_repeat_is_the_same_fact_whenever_it_comes() {
+        let of = |body: &[u8]| digest(body);
+        let first = of(br#"{"text":"t","received_at":"1","carrier_fields":{}}"#);
+        assert_eq!(first, of(br#"{"text":"t","received_at":"2","carrier_fields":{"a":"b"}}"#));
+        assert_ne!(first, of(br#"{"text":"u","received_at":"1","carrier_fields":{}}"#));
+        assert_ne!(of(br#"{"text":"t","received_at":"1"}"#), of(br#"{"text":"t","received_at":"2"}"#));
     }
 
     #[test]

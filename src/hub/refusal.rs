@@ -8,6 +8,7 @@ use crate::facts::envelope::{Fact, Publication};
 use crate::facts::ids::{FactId, Slug};
 use crate::facts::said::CommandRefused;
 use crate::failure::Failure;
+use crate::sms::number::recipient::Unfit;
 
 macro_rules! refusals {
     ($($(#[$doc:meta])* $name:ident = $word:literal, $sentence:literal;)+) => {
@@ -61,7 +62,11 @@ refusals! {
     /// No number to send from.
     NoNumber = "no_number", "Say which of our numbers to text from, or a skill that has one.";
     /// The customer's number cannot be one.
-    BadNumber = "bad_number", "The customer's number must be E.164: + and 7 to 15 digits.";
+    BadNumber = "bad_number", "The customer's number must be E.164: + and 7 to 15 digits, as many as its country has.";
+    /// It calls for help.
+    EmergencyNumber = "emergency_number", "This is an emergency number; nobody may text it from here.";
+    /// It costs more than a text.
+    PremiumNumber = "premium_number", "This is a premium number, where a text costs extra; it is never texted.";
     /// No such contact, offer or skill in this tenant.
     NotFound = "not_found", "There is no such thing in this tenant.";
     /// The contact is over already.
@@ -90,6 +95,16 @@ refusals! {
     UnknownCode = "unknown_code", "This code is not one of the tenant's; choose one of those.";
     /// Not in this version.
     NotSupported = "not_supported", "This installation cannot do that yet.";
+}
+
+impl From<Unfit> for Refusal {
+    fn from(why: Unfit) -> Self {
+        match why {
+            Unfit::Emergency => Self::EmergencyNumber,
+            Unfit::Premium => Self::PremiumNumber,
+            Unfit::Bad => Self::BadNumber,
+        }
+    }
 }
 
 /// What is refused.

@@ -61,6 +61,8 @@ pub struct Role {
     pub name: &'static str,
     /// What it hears, for those that consume.
     pub listener: Option<Listener>,
+    /// What it serves beside health and metrics.
+    pub routes: Option<axum::Router>,
     start: Start,
 }
 
@@ -80,7 +82,8 @@ impl Role {
         let handler = Arc::new(handler);
         let start: Start =
             Arc::new(move |host, queue| Box::pin(consume(host, Arc::clone(&handler), gate.clone(), queue)));
-        Self { name: H::NAME, listener: Some(Listener { name: H::NAME, facts: H::Fact::FACTS, is_partitioned }), start }
+        let listener = Listener { name: H::NAME, facts: H::Fact::FACTS, is_partitioned };
+        Self { name: H::NAME, listener: Some(listener), routes: None, start }
     }
 
     /// A pass, under the name of the role that runs it.
@@ -90,12 +93,19 @@ impl Role {
             let pass = Arc::clone(&pass);
             Box::pin(async move { pass::run(&*pass, &host.pool, &host.publisher, &host.stop).await })
         });
-        Self { name, listener: None, start }
+        Self { name, listener: None, routes: None, start }
     }
 
     /// Anything else that hangs on the broker; it ends when told to stop.
     pub fn task(name: &'static str, run: impl Fn(Host) -> Task + Send + Sync + 'static) -> Self {
-        Self { name, listener: None, start: Arc::new(move |host, _| run(host)) }
+        Self { name, listener: None, routes: None, start: Arc::new(move |host, _| run(host)) }
+    }
+
+    /// The same, with what it serves beside health and metrics: by the process, whether the broker is there or not.
+    #[must_use]
+    pub fn serving(mut self, routes: axum::Router) -> Self {
+        self.routes = Some(routes);
+        self
     }
 }
 

@@ -55,7 +55,7 @@ struct Health {
     stop: CancellationToken,
 }
 
-/// Serves health and metrics until stopped; says on which address.
+/// Serves health, metrics and what roles serve beside them until stopped; says on which address.
 ///
 /// # Errors
 /// A sentence: the address is taken.
@@ -65,6 +65,7 @@ pub async fn serve(
     readiness: Readiness,
     pool: Pool,
     stop: CancellationToken,
+    routes: Router,
 ) -> Result<String, String> {
     let listener = TcpListener::bind(listen)
         .await
@@ -75,7 +76,8 @@ pub async fn serve(
         .route("/healthz", get(|| async { Json(serde_json::json!({"status": "alive"})) }))
         .route("/readyz", get(ready))
         .route("/metrics", get(|State(health): State<Health>| async move { health.metrics.render() }))
-        .with_state(health);
+        .with_state(health)
+        .merge(routes);
     tokio::spawn(async move {
         let served = axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await }).await;
         if let Err(error) = served {

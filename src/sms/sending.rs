@@ -12,6 +12,7 @@ use crate::facts::ids::{EntryId, FactId, RoomId, Slug, SmsId};
 use crate::facts::said::{SmsStatus, SubmittedPart};
 use crate::failure::Failure;
 use crate::hub::sql;
+use crate::sms::carrier;
 
 /// An outbound text as its row.
 #[derive(Clone, Debug)]
@@ -219,11 +220,49 @@ pub async fn begin_tries(tx: &Transaction<'_>, now: Timestamp, ids: &[SmsId]) ->
     Ok(())
 }
 
-/// Kind and address of carriers' connections.
+/// A carrier's connection as it stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// As its row says.
+    pub row: carrier::Row,
+    /// Its account was refused, and nobody has resumed it.
+    pub is_paused: bool,
+}
+
+/// Carriers' connections.
 ///
 /// # Errors
 /// Contention or a database that is away.
-pub async fn carriers(tx: &Transaction<'_>, ids: &[Slug]) -> Result<HashMap<Slug, (String, Option<String>)>, Failure> {
-    let rows = sql::rows(tx, "select id, kind, url from carriers where id = any($1)", &[&ids]).await?;
-    Ok(rows.iter().map(|row| (row.get("id"), (row.get("kind"), row.get("url")))).collect())
+pub async fn carriers(tx: &Transaction<'_>, ids: &[Slug]) -> Result<HashMap<Slug, Standing>, Failure> {
+    let text = "select id, kind, url, settings, paused_at is not null as is_paused from carriers where id = any($1)";
+    let rows = sql::rows(tx, text, &[&ids]).await?;
+    Ok(rows
+        .iter()
+        .map(|row| {
+            let id: Slug = row.get("id");
+            let settings = row.get::<_, serde_json::Value>("settings").as_object().cloned().unwrap_or_default();
+            let is_paused = row.get("is_paused");
+            let row = carrier::Row { id: id.clone(), kind: row.get("kind"), url: row.get("url"), settings };
+            (id, Standing { row, is_paused })
+        })
+        .collect())
+}
+
+/// Pauses connections whose account was refused, with the carrier's code; one that is paused already stays as it is.
+///
+/// # Errors
+/// Contention or a database that is away.
+pub async fn pause(tx: &Transaction<'_>, now: Timestamp, refused: &HashMap<&Slug, &str>) -> Result<(), Failure> {
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let (ids, codes): (Vec<&Slug>, Vec<&str>) = refused.iter().map(|(id, code)| (*id, *code)).unzip();
+    sql::touch(
+        tx,
+        "update carriers c set paused_at = $3, paused_why = p.code
+         from unnest($1::text[], $2::text[]) as p (id, code) where c.id = p.id and c.paused_at is null",
+        &[&ids, &codes, &now],
+    )
+    .await?;
+    Ok(())
 }

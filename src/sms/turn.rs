@@ -29,6 +29,8 @@ pub struct Asked<'a> {
     pub is_redelivered: bool,
     /// The customer is opted out.
     pub is_opted_out: bool,
+    /// Nobody may text this number: the word why.
+    pub unfit: Option<&'static str>,
     /// Its carrier is paused or unusable: the word why.
     pub paused: Option<&'static str>,
     /// The carrier takes our id, so that a repeat is harmless.
@@ -46,6 +48,8 @@ pub enum Turn {
     Hold(&'static str),
     /// Never: consent was withdrawn.
     OptedOut,
+    /// Never: the number is none to be texted.
+    Refuse(&'static str),
     /// It may have left before; nobody knows.
     Unanswered,
     /// It is further already: say what is known.
@@ -67,7 +71,7 @@ pub fn decide(now: Timestamp, asked: &[Asked<'_>], unsent: &[(RoomId, i32, SmsId
         let before = rooms.get(&sms.room_id).map_or(&[][..], Vec::as_slice);
         let is_next = before.iter().all(|(seq, id)| *seq >= sms.seq || settled.contains(id));
         let turn = if met.insert(sms.id) { decide_one(now, message, is_next) } else { Turn::Wait("sent_beside") };
-        if matches!(turn, Turn::Send | Turn::OptedOut | Turn::Unanswered) {
+        if matches!(turn, Turn::Send | Turn::OptedOut | Turn::Refuse(_) | Turn::Unanswered) {
             settled.insert(sms.id);
         }
         turns.push(turn);
@@ -93,6 +97,9 @@ fn decide_one(now: Timestamp, asked: &Asked<'_>, is_next: bool) -> Turn {
     }
     if asked.is_opted_out && !sms.is_confirmation {
         return Turn::OptedOut;
+    }
+    if let Some(word) = asked.unfit {
+        return Turn::Refuse(word);
     }
     let why = match (is_next, asked.paused) {
         (true, None) => return Turn::Send,
@@ -150,6 +157,7 @@ mod tests {
             attempt: 0,
             is_redelivered: false,
             is_opted_out: false,
+            unfit: None,
             paused: None,
             takes_our_id: false,
         }

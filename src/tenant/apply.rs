@@ -105,11 +105,8 @@ fn wanted(file: &TenantFile) -> Rows {
     let text = |at: &Option<super::reader::At<String>>| at.as_ref().map(|at| at.value.clone());
     add("tenant", slug(&file.tenant), of_tenant(file));
     for c in &file.carriers {
-        add(
-            "carriers",
-            slug(&c.id),
-            json!({"kind": text(&c.kind), "url": text(&c.url), "opt_outs": text(&c.opt_outs).unwrap_or_else(|| "self".into())}),
-        );
+        let row = json!({"kind": text(&c.kind), "url": c.url, "settings": c.settings, "opt_outs": c.opt_outs});
+        add("carriers", slug(&c.id), row);
     }
     for s in &file.skills {
         let row = json!({
@@ -188,7 +185,8 @@ async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
                 'flood_s', flood_s) as row
          from tenants where id = $1
          union all
-         select 1, id, jsonb_build_object('kind', kind, 'url', url, 'opt_outs', opt_outs) from carriers where tenant = $1 and ended_at is null
+         select 1, id, jsonb_build_object('kind', kind, 'url', url, 'settings', settings, 'opt_outs', opt_outs)
+         from carriers where tenant = $1 and ended_at is null
          union all
          select 2, id, jsonb_build_object('channel', channel, 'priority', priority, 'offer_timeout_s', offer_timeout_s,
                 'wrap_up_s', wrap_up_s, 'max_wait_s', max_wait_s, 'max_wait_text', max_wait_text,

@@ -7,7 +7,7 @@ use super::file::{self, Agent, Point, Skill, TenantFile};
 use super::reader::{At, Mistake, nearest};
 use super::rules;
 use crate::facts::ids::Slug;
-use crate::sms::number::{is_e164, is_short_code};
+use crate::sms::number::Address;
 
 /// Reads and checks: the file where nothing is wrong, else everything that is, by line.
 ///
@@ -243,12 +243,27 @@ impl Check<'_> {
         }
         let Some(country) = self.country(point) else { return };
         let (Some(kind), Some(number)) = (&point.kind, &point.number) else { return };
-        let rule = rules::rule(country.id);
-        if !rule.kinds.contains(&kind.value) {
-            let what = format!("no {} numbers for sms in {} ({})", kind.value, country.name, country.id);
-            self.say(kind.line, what, format!("write kind = \"{}\"", rule.kinds.join("\" or \"")));
-        }
-        self.number(&kind.value, number, country, rule);
+        self.kind(point, kind, country);
+        self.number(&kind.value, number, country);
+    }
+
+    /// A point of contact hears its customers: only a kind of number that receives is one.
+    fn kind(&mut self, point: &Point, kind: &At<String>, country: rules::Country) {
+        let file = self.file;
+        let named = point.carrier.as_ref().map(|at| &at.value);
+        let carrier = file.carriers.iter().find(|c| named.is_some() && c.id.as_ref().map(|at| &at.value) == named);
+        let carrier = carrier.and_then(|c| c.kind.as_ref()).map(|at| at.value.as_str());
+        let (rule, is_own) = rules::rule(carrier, country.id);
+        let by = carrier.filter(|_| is_own).map_or_else(String::new, |carrier| format!(" by {carrier}"));
+        let what = match rule.way(&kind.value) {
+            Some(rules::Way::TwoWay) => return,
+            Some(rules::Way::OneWay) => {
+                let place = format!("{} ({}){by}", country.name, country.id);
+                format!("{} senders only send in {place}: customers cannot answer them", kind.value)
+            }
+            None => format!("no {} numbers for sms in {} ({}){by}", kind.value, country.name, country.id),
+        };
+        self.say(kind.line, what, format!("write kind = \"{}\"", rule.two_way().join("\" or \"")));
     }
 
     fn country(&mut self, point: &Point) -> Option<rules::Country> {
@@ -267,15 +282,19 @@ impl Check<'_> {
         found
     }
 
-    fn number(&mut self, kind: &str, number: &At<String>, country: rules::Country, rule: &rules::Rule) {
+    fn number(&mut self, kind: &str, number: &At<String>, country: rules::Country) {
         let (text, line) = (number.value.as_str(), number.line);
+        let address = Address::of(text, Some(country.id));
+        if kind == "alphanumeric" {
+            return; // refused by its kind
+        }
         if kind == "short" {
-            let (least, most) = rule.short_code_digits.unwrap_or((3, 8));
-            if !is_short_code(text) || !(least..=most).contains(&text.len()) {
+            let (least, most) = rules::short_code_digits(country.id);
+            if !matches!(address, Address::ShortCode { .. }) || !(least..=most).contains(&text.len()) {
                 let instead = format!("write {least} to {most} digits without +, or another kind");
                 self.say(line, format!("{text:?} is no short code of {}", country.name), instead);
             }
-        } else if !is_e164(text) {
+        } else if !matches!(address, Address::E164(_)) {
             let digits: String = text.chars().filter(char::is_ascii_digit).collect();
             let guess = if digits.starts_with(country.calling_code) {
                 digits
@@ -283,7 +302,8 @@ impl Check<'_> {
                 country.calling_code.to_owned() + &digits
             };
             let guess = format!("+{guess}");
-            let instead = if is_e164(&guess) && is_written_as_number(text) {
+            let is_one = matches!(Address::of(&guess, None), Address::E164(_));
+            let instead = if is_one && is_written_as_number(text) {
                 format!("write + and country code first, as in {guess:?}")
             } else {
                 format!(

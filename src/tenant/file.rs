@@ -9,6 +9,10 @@ use super::consent::Consent;
 use super::reader::{At, Mistake, Part, Reader, article, line_of};
 use crate::facts::ids::Slug;
 
+mod carriers;
+
+pub use carriers::Carrier;
+
 /// A tenant's file. What is required and missing (`None`) has been reported.
 #[derive(Clone, Debug, Default)]
 pub struct TenantFile {
@@ -148,7 +152,7 @@ pub struct Point {
     pub channel: Option<At<String>>,
     /// Our number.
     pub number: Option<At<String>>,
-    /// `long`, `toll_free`, `short`.
+    /// `long`, `toll_free`, `short`; `alphanumeric`, which is refused.
     pub kind: Option<At<String>>,
     /// ISO 3166, two letters.
     pub country: Option<At<String>>,
@@ -162,22 +166,8 @@ pub struct Point {
     pub flow: Option<At<Slug>>,
 }
 
-/// `[[carriers]]`.
-#[derive(Clone, Debug)]
-pub struct Carrier {
-    /// Slug, unique in the installation.
-    pub id: Option<At<Slug>>,
-    /// `simulator`.
-    pub kind: Option<At<String>>,
-    /// Where it is, other than by default.
-    pub url: Option<At<String>>,
-    /// Who answers STOP, START and HELP: `self` (the default) or `provider`.
-    pub opt_outs: Option<At<String>>,
-}
-
-/// Kinds of carriers that there is an adapter for.
-pub const CARRIER_KINDS: &[&str] = &["simulator"];
 const AGENT_CHOICES: &[&str] = &["best_proficiency", "longest_idle", "least_busy"];
+const NUMBER_KINDS: &[&str] = &["long", "toll_free", "short", "alphanumeric"];
 const CHANNELS: &[&str] = &["sms", "chat"];
 const LIMITS: RangeInclusive<i32> = 1..=12;
 const MONTH_S: i32 = 2_592_000;
@@ -375,22 +365,12 @@ impl Reader<'_> {
             id: self.slug(part, "id"),
             channel: self.word(part, "channel", CHANNELS),
             number: self.text(part, "number"),
-            kind: part.table.get("kind").and_then(|_| self.word(part, "kind", &["long", "toll_free", "short"])),
+            kind: part.table.get("kind").and_then(|_| self.word(part, "kind", NUMBER_KINDS)),
             country: self.text(part, "country"),
             carrier: part.table.get("carrier").and_then(|_| self.slug(part, "carrier")),
             skill: self.slug(part, "skill"),
             session_timeout_s: self.number(part, "session_timeout_s", 1..=MONTH_S),
             flow: part.table.get("flow").and_then(|_| self.slug(part, "flow")),
         }
-    }
-
-    fn carrier(&mut self, part: Part<'_>) -> Carrier {
-        self.known(part, &["id", "kind", "url", "opt_outs"]);
-        let url = self.text(part, "url");
-        if let Some(at) = url.as_ref().filter(|at| !["http://", "https://"].iter().any(|s| at.value.starts_with(s))) {
-            self.say(at.line, "url is no address", "write url = \"http://host:port\" or leave it out");
-        }
-        let opt_outs = part.table.get("opt_outs").and_then(|_| self.word(part, "opt_outs", &["self", "provider"]));
-        Carrier { id: self.slug(part, "id"), kind: self.word(part, "kind", CARRIER_KINDS), url, opt_outs }
     }
 }

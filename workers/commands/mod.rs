@@ -5,6 +5,7 @@ pub mod asyncapi;
 pub mod audit;
 pub mod bench;
 pub mod block;
+pub mod carriers;
 pub mod consent;
 pub mod dead;
 pub mod demo;

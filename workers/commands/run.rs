@@ -25,7 +25,8 @@ pub async fn run(names: &[String]) -> anyhow::Result<()> {
     right_key(&pool).await?;
     let readiness = Readiness::default();
     let metrics = telemetry::start_metrics().map_err(|e| anyhow::anyhow!("{e}"))?;
-    let address = telemetry::serve(&config.http_listen, metrics, readiness.clone(), pool.clone(), stop.clone())
+    let served = roles.iter().filter_map(|role| role.routes.clone()).fold(axum::Router::new(), axum::Router::merge);
+    let address = telemetry::serve(&config.http_listen, metrics, readiness.clone(), pool.clone(), stop.clone(), served)
         .await
         .map_err(|e| anyhow::anyhow!("{e}"))?;
     tracing::info!(address, pid = std::process::id(), "health and metrics");

@@ -1,5 +1,7 @@
-//! `texthub sms parts`: how a text would travel: its encoding, its parts as carriers bill them, the characters that force
+//! `texthub sms`: numbers, in a file beside this one, and `sms parts`: how a text would travel: its encoding, its parts as carriers bill them, the characters that force
 //! it out of the GSM alphabet, and what smart encoding would make of it. Needs no servers and keeps nothing.
+
+mod number;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, Read as _, Write as _};
@@ -19,6 +21,8 @@ const LONGEST: u64 = 1 << 20;
 pub enum Asked {
     /// Show encoding and parts of a text.
     Parts(Text),
+    /// Tell what a number is, by its form and the numbering plan, and whether it may be texted.
+    Number(number::Number),
 }
 
 /// A text, and how it is sent.
@@ -47,7 +51,10 @@ pub struct Text {
 
 /// Tells it.
 pub fn run(asked: &Asked) -> anyhow::Result<()> {
-    let Asked::Parts(asked) = asked;
+    let asked = match asked {
+        Asked::Parts(asked) => asked,
+        Asked::Number(asked) => return number::run(asked),
+    };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if asked.lines {
         for (nth, line) in std::io::stdin().lock().lines().enumerate() {
@@ -204,8 +211,10 @@ mod tests {
     }
 
     fn asked(words: &[&str]) -> Text {
-        let Asked::Parts(asked) = Command::try_parse_from([&["sms", "parts"], words].concat()).unwrap().asked;
-        asked
+        match Command::try_parse_from([&["sms", "parts"], words].concat()).unwrap().asked {
+            Asked::Parts(asked) => asked,
+            other @ Asked::Number(_) => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -205,6 +205,9 @@ async fn an_outreach_is_refused_with_its_reason() {
         outreach(109, "mama", &customer(1), on_main()),
         outreach(110, "goldilocks", &customer(4), on_main()),
         outreach(111, "papa", &to, on_main()),
+        outreach(112, "mama", "911", on_main()),
+        outreach(113, "mama", "+19005550123", on_main()),
+        outreach(114, "mama", "+1555010", on_main()),
     ];
     let ran = run(20, set_up, &batch).await;
     let reasons = [
@@ -220,6 +223,9 @@ async fn an_outreach_is_refused_with_its_reason() {
         "held_by_other",
         "held_by_other",
         "no_free_slot",
+        "emergency_number",
+        "premium_number",
+        "bad_number",
     ];
     assert_eq!(refusals(&ran), reasons);
     assert_eq!(column(&ran.database.pool, "select count(*) from sms where not is_confirmation").await, ["0"]);

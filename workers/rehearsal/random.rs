@@ -59,7 +59,7 @@ fn hold(sequences: u64, seconds: u64) {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let (database, mut tally): (_, BTreeMap<String, u32>) = (stage().await, BTreeMap::new());
-                let mut sender = SendSms::new("http://127.0.0.1:9");
+                let mut sender = SendSms::by_simulator("http://127.0.0.1:9");
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= until || began.elapsed().as_secs() >= seconds {

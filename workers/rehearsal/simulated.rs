@@ -232,7 +232,7 @@ async fn real<'a>(pool: &'a Pool, day: &'a Day) -> Hub<'a> {
         planned: Vec::new(),
         places: (0..day.contacts.len()).map(|nr| (contact(nr as u128 + 1), nr)).collect(),
         offered: HashMap::new(),
-        senders: (SendSms::new("http://127.0.0.1:9"), Each(RunFlow::default())),
+        senders: (SendSms::by_simulator("http://127.0.0.1:9"), Each(RunFlow::default())),
         sweep: Sweep::default(),
         made: Vec::new(),
         is_pass: false,

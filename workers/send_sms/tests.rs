@@ -7,7 +7,7 @@ use std::time::Duration;
 use deadpool_postgres::Pool;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use texthub::facts::envelope::Publication;
+use texthub::facts::envelope::{Fact, Publication};
 use texthub::facts::ids::FactId;
 use texthub::hub::consent::{ConsentKind, Noted};
 use texthub::sms::carrier::simulator::{Running, Said, Settings, start};
@@ -45,7 +45,7 @@ impl Bench {
         let url = format!("http://{}", running.address);
         let database = Database::new().await;
         bears(&database.pool, &url).await;
-        let worker = SendSms::new("http://127.0.0.1:9");
+        let worker = SendSms::by_simulator("http://127.0.0.1:9");
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self { database, worker, url, http: reqwest::Client::new(), stop, _running: running, _said: said }
     }
@@ -298,4 +298,65 @@ async fn an_answer_that_comes_after_it_was_called_unknown_still_counts() {
     tx.commit().await.unwrap();
     assert_eq!(facts(&[settled[0].1.clone()])[0].0, "sms.submitted");
     assert_eq!(state(pool, &texts[0]).await, "submitted");
+}
+
+#[tokio::test]
+async fn an_emergency_or_premium_number_is_never_texted_whoever_asked_for_it() {
+    let bench = Bench::new().await;
+    let mut texts = vec![Requested::new(1, 1), Requested::new(2, 1), Requested::new(3, 1)];
+    texts[0].customer = "911".to_owned();
+    texts[1].customer = "+19005550123".to_owned();
+    texts[2].customer = "12345".to_owned();
+    Requested::write_all(&bench.database.pool, &texts).await;
+    let outcomes = bench.run(at(1), &texts.iter().map(|text| asks(text, 0)).collect::<Vec<_>>()).await;
+    assert_eq!(facts(&outcomes).iter().map(|f| f.0).collect::<Vec<_>>(), ["sms.failed", "sms.failed", "sms.submitted"]);
+    let states = states(&bench.database.pool).await;
+    assert_eq!(states[&texts[0].sms_id], ("failed".to_owned(), Some("emergency_number".to_owned())));
+    assert_eq!(states[&texts[1].sms_id], ("failed".to_owned(), Some("premium_number".to_owned())));
+    assert_eq!(bench.record().await, [texts[2].sms_id], "who wrote from a short code is answered");
+}
+
+/// Claims a text, and settles it with this answer of the carrier's.
+async fn answered(bench: &Bench, now: Timestamp, text: &Requested, nr: u32, sent: Sent) -> Outcome {
+    let batch = [asks(text, nr)];
+    let Some(Claim::Call(job)) = bench.claim(now, &batch).await.pop() else { panic!("it is not sent") };
+    let mut client = bench.database.pool.get().await.unwrap();
+    let tx = client.transaction().await.unwrap();
+    let settled = bench.worker.settle(&tx, &Context { now }, &batch, &[(0, job, sent)]).await.unwrap();
+    tx.commit().await.unwrap();
+    settled.into_iter().next().unwrap().1
+}
+
+#[tokio::test]
+async fn a_refused_account_pauses_its_carrier_and_loses_nothing() {
+    let bench = Bench::new().await;
+    let texts = written(&bench.database.pool, 1, 1).await;
+    let behind = written(&bench.database.pool, 2, 1).await;
+    answered(&bench, at(1), &texts[0], 0, Sent::Account("20003".to_owned())).await;
+    assert_eq!(state(&bench.database.pool, &texts[0]).await, "held");
+    let client = bench.database.pool.get().await.unwrap();
+    let why: Option<String> = client.query_one("select paused_why from carriers", &[]).await.unwrap().get(0);
+    assert_eq!(why.as_deref(), Some("20003"));
+
+    let outcomes = bench.run(at(2), &[asks(&behind[0], 0), asks(&texts[0], 1)]).await;
+    for outcome in &outcomes {
+        assert!(matches!(outcome, Outcome::Later(_, why) if why.word == "carrier_paused"), "{outcome:?}");
+    }
+    assert_eq!(bench.record().await, [], "nothing goes by it");
+
+    client.execute("update carriers set paused_at = null, paused_why = null", &[]).await.unwrap();
+    bench.run(at(3), &[asks(&behind[0], 2), asks(&texts[0], 2)]).await;
+    assert_eq!(bench.record().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_recipient_whom_the_carrier_knows_as_opted_out_is_so_for_us_from_then_on() {
+    let bench = Bench::new().await;
+    let texts = written(&bench.database.pool, 1, 2).await;
+    answered(&bench, at(1), &texts[0], 0, Sent::OptedOut("21610".to_owned())).await;
+    let states = states(&bench.database.pool).await;
+    assert_eq!(states[&texts[0].sms_id], ("failed".to_owned(), Some("21610".to_owned())));
+    bench.run(at(2), &[asks(&texts[1], 0)]).await;
+    assert_eq!(state(&bench.database.pool, &texts[1]).await, "failed");
+    assert_eq!(bench.record().await, []);
 }

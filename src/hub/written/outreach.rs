@@ -20,7 +20,7 @@ use crate::hub::session::{self, Session};
 use crate::hub::slot::{self, Asks};
 use crate::hub::written::reply::Posted;
 use crate::hub::{consent, entry, outbound, sql};
-use crate::sms::number::is_e164;
+use crate::sms::number::recipient;
 use crate::tenant::point_of_contact::{self, PointOfContact};
 
 /// An asked outreach.
@@ -45,8 +45,8 @@ pub async fn post(tx: &Transaction<'_>, now: Timestamp, ask: &Outreach<'_>) -> R
     if let Some(why) = agent_cannot(tx, ask).await? {
         return Ok(Posted::Refused(why, Vec::new()));
     }
-    if !is_e164(ask.to) {
-        return Ok(Posted::Refused(Refusal::BadNumber, Vec::new()));
+    if let Some(why) = recipient::unfit(ask.to) {
+        return Ok(Posted::Refused(why.into(), Vec::new()));
     }
     if !ask.line.has_fine_length() {
         return Ok(Posted::Refused(Refusal::TextLength, Vec::new()));

@@ -1,15 +1,36 @@
-//! What a carrier must do, and the closed set of what can become of a send. One file (or folder) per carrier; each says
-//! whether it takes our sms id as its idempotency key, and what of a broken exchange still counts as "not sent".
-//! Nothing here touches the database or the broker; texts and full numbers are never logged.
+//! What a carrier must do, and the closed sets of what it can say: what became of a send, and what comes by its webhook.
+//! One file (or folder) per carrier; each says what keys it needs in the tenant file, whether it takes our sms id as its
+//! idempotency key, and what of a broken exchange still counts as "not sent". Nothing here touches the database or the
+//! broker; texts and full numbers are never logged.
 
 use std::future::Future;
 use std::time::Duration;
 
+use heard::{Heard, Rejected, Request};
+use kind::{Kind, Settings};
+use serde_json::{Map, Value};
+
+use crate::facts::heard::Media;
 use crate::facts::ids::{Slug, SmsId};
 use crate::facts::said::SubmittedPart;
 
+mod base64;
+pub mod heard;
+mod http;
+pub mod kind;
+pub mod lines;
 pub mod pause;
 pub mod simulator;
+pub mod twilio;
+
+/// Every kind there is an adapter for.
+pub const KINDS: &[&Kind] = &[&simulator::KIND, &twilio::KIND];
+
+/// The kind of a name.
+#[must_use]
+pub fn kind_of(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().copied().find(|kind| kind.name == name)
+}
 
 /// A text on its way to a carrier.
 #[derive(Clone, Debug)]
@@ -26,6 +47,8 @@ pub struct Outgoing {
     pub to: String,
     /// What was written.
     pub text: String,
+    /// Links to send along.
+    pub media: Vec<Media>,
 }
 
 /// What became of a send.
@@ -35,20 +58,64 @@ pub enum Sent {
     Accepted(Vec<SubmittedPart>),
     /// Never: a bad number, blocked, too long. The carrier's code.
     Refused(String),
+    /// Never: the carrier knows that the recipient opted out. Its code.
+    OptedOut(String),
     /// Not now, and certainly not sent: throttled, or away. The carrier's wish, if it had one, and its code.
     NotNow(Option<Duration>, String),
+    /// Not this text but the account is refused (sign-in, suspension): nothing goes by this connection until somebody
+    /// has looked. Certainly not sent. The carrier's code.
+    Account(String),
     /// The line broke after the text may have left: it is never sent again by itself. Why.
     Unanswered(String),
 }
 
-/// What every carrier does. Receiving (verify, parse a text, parse a receipt) joins with the gateway's webhooks.
+/// What every carrier does.
 pub trait Carrier: Send + Sync {
-    /// As in `carriers.kind`.
-    const KIND: &'static str;
     /// The same sms id twice is one text for this carrier, so an unanswered one may be sent again.
     const TAKES_OUR_ID: bool;
+
     /// Hands over one text, under a time-out of its own.
     fn send(&self, text: &Outgoing) -> impl Future<Output = Sent> + Send;
+
+    /// Verifies a request to the carrier's webhook and reads it.
+    fn receive(&self, _request: &Request<'_>) -> impl Future<Output = Result<Vec<Heard>, Rejected>> + Send {
+        std::future::ready(Err(Rejected::NotTheirs("no_webhook")))
+    }
+
+    /// What the webhook answers: content type and body.
+    fn answer(&self) -> (&'static str, &'static str) {
+        ("text/plain", "")
+    }
+}
+
+/// What connections need to know of their surroundings.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Where the simulator is.
+    pub simulator_url: String,
+    /// Under which carriers call us, without a slash at its end; empty: not set.
+    pub public_url: String,
+}
+
+impl Surroundings {
+    /// The address of a carrier's webhook, where the public one is known.
+    #[must_use]
+    pub fn webhook(&self, carrier: &Slug) -> Option<String> {
+        (!self.public_url.is_empty()).then(|| format!("{}/webhooks/{carrier}", self.public_url))
+    }
+}
+
+/// A connection as its row says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Slug.
+    pub id: Slug,
+    /// One of [`KINDS`].
+    pub kind: String,
+    /// Where it is, other than by default.
+    pub url: Option<String>,
+    /// Under the other keys.
+    pub settings: Map<String, Value>,
 }
 
 /// A connection of any kind.
@@ -56,35 +123,64 @@ pub trait Carrier: Send + Sync {
 pub enum Connection {
     /// The simulated mobile network.
     Simulator(simulator::Client),
+    /// Twilio, and whoever speaks as it does.
+    Twilio(twilio::Client),
 }
 
 impl Connection {
-    /// Makes ready to send; connects only on the first send.
+    /// Makes ready to send and to receive; connects only on the first send.
     ///
     /// # Errors
-    /// A sentence: an unknown kind, an address that is none.
-    pub fn open(kind: &str, url: Option<&str>, simulator_url: &str) -> Result<Self, String> {
-        match kind {
-            simulator::Client::KIND => {
-                simulator::Client::new(url.unwrap_or(simulator_url), simulator::Limits::default()).map(Self::Simulator)
+    /// A sentence: an unknown kind, an address that is none, a setting that is missing.
+    pub fn open(row: &Row, settings: &Settings, around: &Surroundings) -> Result<Self, String> {
+        match row.kind.as_str() {
+            "twilio" => twilio::Client::new(row.url.as_deref(), settings, around).map(Self::Twilio),
+            "simulator" => {
+                let url = row.url.as_deref().unwrap_or(&around.simulator_url);
+                simulator::Client::new(url, simulator::Limits::default()).map(Self::Simulator)
             }
-            other => Err(format!("no carrier of the kind {other:?} is known")),
+            name => Err(format!("no adapter for the kind {name:?}")),
         }
     }
 
     /// See [`Carrier::TAKES_OUR_ID`].
     #[must_use]
     pub fn takes_our_id(&self) -> bool {
+        fn of<C: Carrier>(_: &C) -> bool {
+            C::TAKES_OUR_ID
+        }
         match self {
-            Self::Simulator(_) => simulator::Client::TAKES_OUR_ID,
+            Self::Simulator(carrier) => of(carrier),
+            Self::Twilio(carrier) => of(carrier),
         }
     }
 
     /// Hands over one text.
     pub async fn send(&self, text: &Outgoing) -> Sent {
         sound(match self {
-            Self::Simulator(client) => client.send(text).await,
+            Self::Simulator(carrier) => carrier.send(text).await,
+            Self::Twilio(carrier) => carrier.send(text).await,
         })
+    }
+
+    /// Verifies and reads a request to the carrier's webhook.
+    ///
+    /// # Errors
+    /// Not the carrier's, or not understood.
+    pub async fn receive(&self, request: &Request<'_>) -> Result<Vec<Heard>, Rejected> {
+        match self {
+            Self::Simulator(carrier) => carrier.receive(request).await,
+            Self::Twilio(carrier) => carrier.receive(request).await,
+        }
+    }
+
+    /// What the webhook answers: content type and body.
+    #[must_use]
+    pub fn answer(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Simulator(carrier) => carrier.answer(),
+            Self::Twilio(carrier) => carrier.answer(),
+        }
     }
 }
 
@@ -96,6 +192,8 @@ fn sound(sent: Sent) -> Sent {
         Sent::Accepted(parts) if parts.iter().all(|part| is_id(&part.carrier_sms_id)) => Sent::Accepted(parts),
         Sent::Accepted(_) => Sent::Unanswered("answer_unreadable".to_owned()),
         Sent::Refused(code) => Sent::Refused(word(code)),
+        Sent::OptedOut(code) => Sent::OptedOut(word(code)),
+        Sent::Account(code) => Sent::Account(word(code)),
         Sent::NotNow(wait, code) => Sent::NotNow(wait, word(code)),
         Sent::Unanswered(why) => Sent::Unanswered(word(why)),
     }

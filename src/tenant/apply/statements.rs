@@ -83,11 +83,11 @@ pub(super) fn end_of(section: &str) -> &'static str {
 pub(super) fn upsert_of(section: &str) -> &'static [&'static str] {
     match section {
         "tenant" => TENANT,
-        "carriers" => &["insert into carriers (tenant, id, kind, url, opt_outs)
-             select $1, id, kind, url, opt_outs
-             from jsonb_to_recordset($2) as x (id text, kind text, url text, opt_outs text)
-             on conflict (id) do update set kind = excluded.kind, url = excluded.url, opt_outs = excluded.opt_outs,
-               ended_at = null"],
+        "carriers" => &["insert into carriers (tenant, id, kind, url, settings, opt_outs)
+             select $1, id, kind, url, settings, opt_outs
+             from jsonb_to_recordset($2) as x (id text, kind text, url text, settings jsonb, opt_outs text)
+             on conflict (id) do update set kind = excluded.kind, url = excluded.url, settings = excluded.settings,
+               opt_outs = excluded.opt_outs, ended_at = null, paused_at = null, paused_why = null"],
         "skills" => SKILLS,
         "teams" => &["insert into teams (tenant, id, session_limit, sms_limit, chat_limit)
              select $1, id, session_limit, sms_limit, chat_limit

@@ -91,7 +91,7 @@ fn each_mistake_is_named_with_its_line_and_what_to_write_instead() {
         ),
         ("Europe/Berlin", "CEST summer", "f:4: there is no time zone \"CEST summer\"; write a name of the IANA time"),
         ("\"simulator\"", "\"telegraph\"", "f:7: kind \"telegraph\" is not known; write kind = \"simulator\""),
-        ("\"simulator\"", "\"simulator\"\nurl = \"here\"", "f:8: url is no address; write url = \"http://"),
+        ("\"simulator\"", "\"simulator\"\nurl = \"here\"", "f:8: url is no address; write url = \"https://"),
         ("\"sms\"", "\"fax\"", "f:10: channel \"fax\" is not known; write channel = \"sms\" or \"chat\""),
         (
             "\"sms\"",
@@ -218,7 +218,12 @@ fn each_mistake_is_named_with_its_line_and_what_to_write_instead() {
         (
             "\"long\"",
             "\"mobile\"",
-            "f:24: kind \"mobile\" is not known; write kind = \"long\" or \"toll_free\" or \"short\"",
+            "f:24: kind \"mobile\" is not known; write kind = \"long\" or \"toll_free\" or \"short\" or \"alphanumeric\"",
+        ),
+        (
+            "\"long\"",
+            "\"alphanumeric\"",
+            "f:24: alphanumeric senders only send in Germany (DE): customers cannot answer them; write kind = \"long\"",
         ),
         (
             point,

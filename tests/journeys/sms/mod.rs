@@ -3,3 +3,4 @@
 mod consent;
 mod leaves_once;
 mod proof;
+mod twilio;

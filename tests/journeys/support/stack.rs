@@ -36,6 +36,8 @@ pub struct Stack {
     pub partitions: u32,
     /// Private networks that webhooks may call.
     pub webhook_private: &'static str,
+    /// Under which carriers call; empty: not set.
+    pub public_url: String,
     folder: PathBuf,
     simulator_port: u16,
     vhost: String,
@@ -69,7 +71,10 @@ impl Stack {
         let simulator_port = free_port();
         let simulator_url = format!("http://127.0.0.1:{simulator_port}");
         let (partitions, webhook_private) = (4, "");
-        Self { database, amqp_url, simulator_url, http, partitions, webhook_private, folder, simulator_port, vhost }
+        let public_url = String::new();
+        #[rustfmt::skip]
+        let stack = Self { database, amqp_url, simulator_url, http, partitions, webhook_private, public_url, folder, simulator_port, vhost };
+        stack
     }
 
     /// Starts a process with these roles and awaits that it is ready.
@@ -106,6 +111,7 @@ impl Stack {
             .env("TEXTHUB_PARTITIONS", self.partitions.to_string())
             .env("TEXTHUB_WEBHOOK_PRIVATE", self.webhook_private)
             .env("TEXTHUB_CONSENT_KEY", CONSENT_KEY)
+            .env("TEXTHUB_PUBLIC_URL", &self.public_url)
             .env("TEXTHUB_CRASH_AT", crash_at)
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log).unwrap())
@@ -260,6 +266,11 @@ impl Process {
         self.end();
     }
 
+    /// Where it serves.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     /// It has not ended by itself.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|status| status.is_none())
@@ -315,6 +326,7 @@ async fn api(http: &Client, method: Method, path: &str, body: serde_json::Value)
     assert!(answer.status().is_success(), "{path}: {}", answer.status());
 }
 
-fn free_port() -> u16 {
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -60,7 +60,6 @@ pub(super) fn install_tls() {
 }
 
 impl Carrier for Client {
-    const KIND: &'static str = "simulator";
     const TAKES_OUR_ID: bool = false;
 
     async fn send(&self, text: &Outgoing) -> Sent {

@@ -31,7 +31,7 @@ use crate::facts::heard::SmsReceived;
 use crate::facts::ids::{FactId, Slug};
 use crate::facts::said::SubmittedPart;
 use crate::runtime::clock;
-use crate::sms::number;
+use crate::sms::number::Address;
 
 /// Where it listens and keeps its record.
 #[derive(Clone, Debug)]
@@ -163,7 +163,7 @@ fn refuse(submit: &Submit, faults: &Faults) -> Option<Response> {
     if happens(faults.unavailable) {
         return Some(refused(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "not taken; try again"));
     }
-    let is_number = number::is_e164(&submit.to) || number::is_short_code(&submit.to);
+    let is_number = Address::of(&submit.to, None).is_number();
     if !is_number || faults.refused_numbers.contains(&submit.to) || happens(faults.refused) {
         return Some(refused(StatusCode::UNPROCESSABLE_ENTITY, "invalid_number", "no such phone"));
     }

@@ -22,6 +22,21 @@ pub use record::{Inbound, Submission};
 use crate::facts::ids::{Slug, SmsId};
 use crate::facts::said::SubmittedPart;
 
+use super::kind::{Can, Kind};
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    name: "simulator",
+    title: "Simulator",
+    keys: &[],
+    can: Can {
+        texts_in: "whole, said on AMQP",
+        receipts: "per part, with faults on demand",
+        signature: "none: said on AMQP",
+        media: "no",
+    },
+};
+
 /// Body of `POST /messages`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Submit {

@@ -80,6 +80,7 @@ fn text(text: &str) -> Outgoing {
         from_country: None,
         to: "+15550100100".to_owned(),
         text: text.to_owned(),
+        media: Vec::new(),
     }
 }
 

@@ -1,4 +1,12 @@
-//! Phone numbers by their form: E.164 with +, and short codes as digits with a country. Nothing is looked up here.
+//! Phone numbers: what an address is by its form (E.164 with +, short code, alphanumeric sender), what the numbering
+//! plan says of it (`plan`), and who may not be texted (`recipient`). Nobody is asked: who has a number ported is unknown.
+
+pub mod address;
+pub mod emergency;
+pub mod plan;
+pub mod recipient;
+
+pub use address::Address;
 
 /// `+` and 7 to 15 digits, the first not 0 (ITU-T E.164).
 #[must_use]

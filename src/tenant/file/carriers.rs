@@ -1,0 +1,90 @@
+//! `[[carriers]]`: the keys of each kind, by what the kind says of itself.
+
+use serde_json::{Map, Value};
+
+use super::super::reader::{At, Part, Reader};
+use crate::facts::ids::Slug;
+use crate::sms::carrier::kind::{COMMON, Form, Key};
+use crate::sms::carrier::{KINDS, kind_of};
+
+/// `[[carriers]]`.
+#[derive(Clone, Debug)]
+pub struct Carrier {
+    /// Slug, unique in the installation.
+    pub id: Option<At<Slug>>,
+    /// One of [`KINDS`].
+    pub kind: Option<At<String>>,
+    /// Where it is, other than by default.
+    pub url: Option<String>,
+    /// Who answers STOP, START and HELP: `self` or `provider`.
+    pub opt_outs: String,
+    /// What stands under the other keys.
+    pub settings: Map<String, Value>,
+}
+
+impl Reader<'_> {
+    pub(super) fn carrier(&mut self, part: Part<'_>) -> Carrier {
+        let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+        let id = self.slug(part, "id");
+        let kind = self.word(part, "kind", &names);
+        let keys: Vec<&Key> = match kind.as_ref().and_then(|at| kind_of(&at.value)) {
+            Some(kind) => kind.all_keys().collect(),
+            // the others cannot be judged
+            None => COMMON.iter().chain(KINDS.iter().flat_map(|kind| kind.keys)).collect(),
+        };
+        let known: Vec<&str> = ["id", "kind"].into_iter().chain(keys.iter().map(|key| key.name)).collect();
+        self.known(part, &known);
+        let mut settings = Map::new();
+        if kind.is_some() {
+            for key in keys {
+                settings.extend(self.setting(part, key).map(|value| (key.name.to_owned(), value)));
+            }
+        }
+        let url = settings.remove("url").and_then(|url| url.as_str().map(str::to_owned));
+        let opt_outs = settings.remove("opt_outs").and_then(|word| word.as_str().map(str::to_owned));
+        Carrier { id, kind, url, opt_outs: opt_outs.unwrap_or_else(|| "self".to_owned()), settings }
+    }
+
+    fn setting(&mut self, part: Part<'_>, key: &Key) -> Option<Value> {
+        let Some(value) = part.table.get(key.name) else {
+            if key.is_required {
+                self.missing(part, key.name, example(&key.form));
+            }
+            return None;
+        };
+        let line = self.line(value);
+        match &key.form {
+            Form::Text(most) => {
+                self.text(part, key.name).and_then(|at| self.sized(at, key.name, *most)).map(|at| at.value.into())
+            }
+            Form::SecretFile => {
+                self.text(part, key.name).and_then(|at| self.sized(at, key.name, 1000)).map(|at| at.value.into())
+            }
+            Form::Url => {
+                let at = self.text(part, key.name)?;
+                if ["http://", "https://"].iter().any(|scheme| at.value.starts_with(scheme)) {
+                    return Some(at.value.into());
+                }
+                let instead = format!("write {} = \"https://host:port\" or leave it out", key.name);
+                self.say(line, &format!("{} is no address", key.name), &instead);
+                None
+            }
+            Form::Word(words) => self.word(part, key.name, words).map(|at| at.value.into()),
+            Form::Whole(range) => {
+                let range = i32::try_from(*range.start()).ok()?..=i32::try_from(*range.end()).ok()?;
+                self.number(part, key.name, range).map(Value::from)
+            }
+            Form::Yes => self.switch(part, key.name).map(|at| at.value.into()),
+        }
+    }
+}
+
+fn example(form: &Form) -> &'static str {
+    match form {
+        Form::Text(_) | Form::Word(_) => "\"…\"",
+        Form::Url => "\"https://host:port\"",
+        Form::SecretFile => "\"/run/secrets/…\": a file that holds the secret alone",
+        Form::Whole(_) => "a number",
+        Form::Yes => "true",
+    }
+}

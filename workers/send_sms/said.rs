@@ -1,0 +1,39 @@
+//! What `send_sms` says of a text: the same ids for the same asking, however often it is said.
+
+use jiff::Timestamp;
+use texthub::facts::envelope::{Fact, Message, Publication};
+use texthub::facts::said::{SmsFailed, SmsHeld, SmsSubmitted, SmsUnanswered, SubmittedPart};
+use texthub::sms::sending::Sms;
+
+use super::ToSend;
+
+macro_rules! say {
+    ($($name:ident = $fact:ident),+) => {$(
+        pub(super) fn $name(message: &Message<ToSend>, sms: &Sms, at: Timestamp, reason: &str) -> Publication {
+            let fact = $fact {
+                id: message.id.derive($fact::NAME, 0),
+                cause_id: message.id,
+                at,
+                tenant: sms.tenant.clone(),
+                sms_id: sms.id,
+                parts: Vec::new(),
+                reason: Some(reason.to_owned()),
+            };
+            Publication::of(&fact, sms.scope()).traced(message.traceparent.as_deref())
+        }
+    )+};
+}
+say! { failed = SmsFailed, unanswered = SmsUnanswered, held = SmsHeld }
+
+pub(super) fn submitted(message: &Message<ToSend>, sms: &Sms, at: Timestamp, parts: Vec<SubmittedPart>) -> Publication {
+    let fact = SmsSubmitted {
+        id: message.id.derive(SmsSubmitted::NAME, 0),
+        cause_id: message.id,
+        at,
+        tenant: sms.tenant.clone(),
+        sms_id: sms.id,
+        parts,
+        reason: None,
+    };
+    Publication::of(&fact, sms.scope()).traced(message.traceparent.as_deref())
+}
