@@ -252,5 +252,9 @@ async fn one_look_at_indexes_tells_of_all_senders_of_a_batch() {
         for table in ["rooms", "opt_outs", "blocked_senders", "withheld_texts", "opt_in_asks", "entries"] {
             assert!(!plan.contains(&format!("Seq Scan on {table}")), "{plan}");
         }
+        // down to the customer, not to the tenant alone
+        for line in plan.lines().filter(|line| line.contains("Index Cond") && line.contains("tenant = p.tenant")) {
+            assert!(line.contains("customer_number = p.customer_number"), "{plan}");
+        }
     }
 }
