@@ -248,7 +248,7 @@ async fn recall(
         memory::remember(tx, now, ReceiveSms::NAME, &messages, &tenants),
         note_carrier_ids(tx, now, &named),
         inbound::lock_rooms(tx, &arrivals),
-        sender::standings(tx, now, &arrivals),
+        sender::standings(tx, &arrivals),
     )?;
     let (mut again, mut reused): (Vec<(usize, FactId)>, Vec<FactId>) = (Vec::new(), Vec::new());
     let is_noted_before = noted.len() < named.ids.len();

@@ -1,11 +1,12 @@
 //! Senders whose texts do nothing: blocked ones, and those who write more than the tenant's flood limit. Their texts are
-//! recorded in a table of their own, counted, and can be released: nothing is dropped. Found by one look for a batch.
+//! recorded in a table of their own, counted, and can be released: nothing is dropped. What is not needed is not looked up.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio_postgres::Row;
 
 use super::consent::Party;
 use super::inbound::{Arrival, Kind};
@@ -38,121 +39,132 @@ impl Withheld {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Standing {
     is_blocked: bool,
-    /// Texts within the span, as far as it matters.
-    recent: i64,
-    most: i64,
     /// Out, or asked to opt in: a YES may count.
     may_answer_yes: bool,
 }
 
-/// The statement of [`standings`], whose plan a test looks at. Entries are counted only where rooms have enough of them.
+/// The statement of [`standings`], whose plan a test looks at.
 pub const STANDINGS: &str = "select p.tenant, p.our_number, p.customer_number,
        exists (select 1 from blocked_senders b where b.tenant = p.tenant and b.customer_number = p.customer_number),
-       t.flood_texts, recent.texts,
        p.says_yes and (t.has_forgotten
          or exists (select 1 from opt_outs o where o.tenant = p.tenant and o.customer_number = p.customer_number)
          or exists (select 1 from opt_in_asks a where a.tenant = p.tenant and a.our_number = p.our_number
                       and a.customer_number = p.customer_number))
-     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bool[])
-            as p (tenant, our_number, our_country, customer_number, now_texts, says_yes)
-     join tenants t on t.id = p.tenant
-     cross join lateral (
-       select coalesce(sum(w.texts), 0) + coalesce(sum(case when w.all_texts + p.now_texts > t.flood_texts then (
-                select count(*) from entries e where e.room_id = w.id and e.seq >= w.next_seq - 2 * t.flood_texts
-                  and e.direction = 'inbound' and e.at > $7::timestamptz - make_interval(secs => t.flood_s)) end), 0)::bigint as texts
-       from (select r.id, r.next_seq, 0 as texts, sum(r.next_seq - 1) over () as all_texts
-             from (select o.id, o.next_seq from rooms o
-                   where o.tenant = p.tenant and o.our_number = p.our_number and o.our_country = p.our_country
-                     and o.customer_number = p.customer_number and o.channel = 'sms' and o.closed_at is null
-                   union all
-                   (select c.id, c.next_seq from rooms c
-                    where c.tenant = p.tenant and c.customer_number = p.customer_number and c.our_number = p.our_number
-                      and c.closed_at is not null and c.opened_at > $7::timestamptz - make_interval(secs => t.flood_s)
-                    order by c.opened_at desc limit 200)) r
-             union all
-             select null, 0, count(*)::int, 0 from withheld_texts h
-             where h.tenant = p.tenant and h.customer_number = p.customer_number and h.our_number = p.our_number
-               and h.at > $7::timestamptz - make_interval(secs => t.flood_s)) w) recent";
+     from unnest($1::text[], $2::text[], $3::text[], $4::bool[]) as p (tenant, our_number, customer_number, says_yes)
+     join tenants t on t.id = p.tenant";
 
 /// How the senders of these texts stand, each (tenant, our number, customer) once; asked before any of them is recorded.
+/// Nothing is looked up of tenants who block nobody, unless a text is a YES.
 ///
 /// # Errors
 /// Contention or a database that is away.
 pub async fn standings(
     tx: &Transaction<'_>,
-    now: Timestamp,
     arrivals: &[Arrival],
 ) -> Result<HashMap<(String, String, String), Standing>, Failure> {
-    let mut senders: HashMap<Party<'_>, (&str, i64, bool)> = HashMap::new();
+    let mut senders: HashMap<Party<'_>, bool> = HashMap::new();
     for arrival in arrivals.iter().filter(|arrival| arrival.ends.channel == "sms") {
-        let sender = senders.entry(arrival.party()).or_insert((&arrival.ends.our_country, 0, false));
-        sender.1 += 1;
-        sender.2 |= matches!(arrival.kind, Kind::Keyword(word) if word.wish == Wish::Yes);
+        let says_yes = matches!(arrival.kind, Kind::Keyword(word) if word.wish == Wish::Yes);
+        if says_yes || arrival.point.has_blocked {
+            *senders.entry(arrival.party()).or_default() |= says_yes;
+        }
     }
     if senders.is_empty() {
         return Ok(HashMap::new());
     }
-    let (mut tenants, mut ours, mut countries, mut customers, mut counts, mut yes) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for ((tenant, our_number, customer), (country, count, says_yes)) in senders {
+    let (mut tenants, mut ours, mut customers, mut yes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for ((tenant, our_number, customer), says_yes) in senders {
         tenants.push(tenant);
         ours.push(our_number);
-        countries.push(country);
         customers.push(customer);
-        counts.push(count);
         yes.push(says_yes);
     }
-    let rows = sql::rows(tx, STANDINGS, &[&tenants, &ours, &countries, &customers, &counts, &yes, &now]).await?;
-    Ok(rows
-        .iter()
-        .map(|row| {
-            let most = i64::from(row.get::<_, i32>(4));
-            let standing = Standing { is_blocked: row.get(3), most, recent: row.get(5), may_answer_yes: row.get(6) };
-            ((row.get(0), row.get(1), row.get(2)), standing)
-        })
-        .collect())
+    let rows = sql::rows(tx, STANDINGS, &[&tenants, &ours, &customers, &yes]).await?;
+    let standing = |row: &Row| Standing { is_blocked: row.get(3), may_answer_yes: row.get(4) };
+    Ok(rows.iter().map(|row| ((row.get(0), row.get(1), row.get(2)), standing(row))).collect())
 }
 
-/// Marks what is to be withheld among fresh arrivals, in their order, and makes a plain text of a YES that nobody waits for.
+/// Marks the texts of blocked senders among fresh arrivals, and makes a plain text of a YES that nobody waits for.
 pub fn mark(arrivals: &mut [Arrival], standings: &HashMap<(String, String, String), Standing>) {
-    let mut said: HashMap<(String, String, String), (i64, bool)> = HashMap::new();
+    // who said a word before in this batch: after a STOP a YES may count, the ledger decides then
+    let mut has_said_word: HashSet<(String, String, String)> = HashSet::new();
     for arrival in arrivals.iter_mut().filter(|arrival| arrival.ends.channel == "sms") {
+        if arrival.kind == Kind::Text && !arrival.point.has_blocked {
+            continue;
+        }
         let (tenant, our_number, customer) = arrival.party();
         let sender = (tenant.to_owned(), our_number.to_owned(), customer.to_owned());
-        let Some(standing) = standings.get(&sender) else { continue };
-        let (texts, has_said_word) = said.entry(sender).or_default();
-        *texts += 1;
+        let standing = standings.get(&sender).copied().unwrap_or_default();
         if standing.is_blocked {
             arrival.withheld = Some(Withheld::Blocked);
-        } else if standing.recent + *texts > standing.most {
-            arrival.withheld = Some(Withheld::Flood);
         }
         match arrival.kind {
-            // after a STOP of the same batch it may count; the ledger decides then
             Kind::Keyword(word) if word.wish == Wish::Yes => {
-                if !standing.may_answer_yes && !*has_said_word {
+                if !standing.may_answer_yes && !has_said_word.contains(&sender) {
                     arrival.kind = Kind::Text;
                 }
             }
-            Kind::Keyword(_) => *has_said_word = true,
+            Kind::Keyword(_) => {
+                has_said_word.insert(sender);
+            }
             Kind::Text | Kind::Left => {}
         }
     }
+}
+
+/// The statement of [`recent`], whose plan a test looks at: texts in the open room, and in those opened within the span.
+pub const RECENT: &str = "select (
+       select count(*) from (
+         select o.id, o.next_seq from rooms o
+         where o.tenant = p.tenant and o.our_number = p.our_number and o.our_country = p.our_country
+           and o.customer_number = p.customer_number and o.channel = 'sms' and o.closed_at is null
+         union all
+         select c.id, c.next_seq from rooms c
+         where c.tenant = p.tenant and c.customer_number = p.customer_number and c.our_number = p.our_number
+           and c.closed_at is not null and c.opened_at > $7::timestamptz - make_interval(secs => p.flood_s)) w
+       join entries e on e.room_id = w.id and e.seq >= w.next_seq - 2 * p.flood_texts
+       where e.direction = 'inbound' and e.at > $7::timestamptz - make_interval(secs => p.flood_s))
+     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::int[]) with ordinality
+            as p (tenant, our_number, our_country, customer_number, flood_texts, flood_s, nr)
+     order by p.nr";
+
+/// How many texts each of these senders wrote to the same number of ours within the flood limit's span, as far as it
+/// matters; those that were withheld count no further.
+///
+/// # Errors
+/// Contention or a database that is away.
+pub async fn recent(tx: &Transaction<'_>, now: Timestamp, of: &[&Arrival]) -> Result<Vec<i64>, Failure> {
+    if of.is_empty() {
+        return Ok(Vec::new());
+    }
+    let tenants: Vec<&Slug> = of.iter().map(|arrival| &arrival.ends.tenant).collect();
+    let ours: Vec<&str> = of.iter().map(|arrival| arrival.ends.our_number.as_str()).collect();
+    let countries: Vec<&str> = of.iter().map(|arrival| arrival.ends.our_country.as_str()).collect();
+    let customers: Vec<&str> = of.iter().map(|arrival| arrival.ends.customer_number.as_str()).collect();
+    let most: Vec<i32> = of.iter().map(|arrival| arrival.point.flood_texts).collect();
+    let spans: Vec<i32> = of.iter().map(|arrival| arrival.point.flood_s).collect();
+    let rows = sql::rows(tx, RECENT, &[&tenants, &ours, &countries, &customers, &most, &spans, &now]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Records texts that do nothing.
 ///
 /// # Errors
 /// Contention or a database that is away.
-pub async fn withhold(tx: &Transaction<'_>, now: Timestamp, arrivals: &[&Arrival]) -> Result<(), Failure> {
+pub async fn withhold(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    why: Withheld,
+    arrivals: &[&Arrival],
+) -> Result<(), Failure> {
     if arrivals.is_empty() {
         return Ok(());
     }
+    let why = why.as_str();
+    metrics::counter!("texthub_texts_withheld_total", "reason" => why).increment(arrivals.len() as u64);
     let rows: Vec<Value> = arrivals
         .iter()
         .map(|arrival| {
-            let why = arrival.withheld.unwrap_or(Withheld::Blocked).as_str();
-            metrics::counter!("texthub_texts_withheld_total", "reason" => why).increment(1);
             serde_json::json!({
                 "id": arrival.id, "tenant": arrival.ends.tenant, "our_number": arrival.ends.our_number,
                 "our_country": arrival.ends.our_country, "customer_number": arrival.ends.customer_number,

@@ -50,6 +50,12 @@ pub struct PointOfContact {
     pub other_texts: Option<Value>,
     /// What asks for a double opt-in.
     pub ask_text: String,
+    /// More texts of one sender within the span open and queue nothing.
+    pub flood_texts: i32,
+    /// The span, in seconds.
+    pub flood_s: i32,
+    /// The tenant has blocked some sender.
+    pub has_blocked: bool,
 }
 
 impl PointOfContact {
@@ -67,7 +73,8 @@ const COLUMNS: &str =
     "p.tenant, p.id, p.channel, coalesce(p.number, ''), case when p.kind = 'short' then p.country else '' end,
     p.carrier, p.skill, k.priority, p.session_timeout_s, p.ended_at is null and k.ended_at is null, t.sms_messaging,
     t.stop_text, t.start_text, t.help_text, p.flow, t.consent_scope, coalesce(c.opt_outs = 'provider', false),
-    t.consent_texts, t.ask_text";
+    t.consent_texts, t.ask_text, t.flood_texts, t.flood_s,
+    exists (select 1 from blocked_senders b where b.tenant = p.tenant)";
 
 const JOINS: &str = "join tenants t on t.id = p.tenant join skills k on k.tenant = p.tenant and k.id = p.skill
     left join carriers c on c.id = p.carrier";
@@ -92,6 +99,9 @@ fn from_row(row: &Row) -> PointOfContact {
         is_provider_managed: row.get(16),
         other_texts: row.get(17),
         ask_text: row.get(18),
+        flood_texts: row.get(19),
+        flood_s: row.get(20),
+        has_blocked: row.get(21),
     }
 }
 
@@ -112,7 +122,7 @@ pub async fn of_numbers(
     );
     let rows = sql::rows(tx, &sql, &[&digits, &countries]).await?;
     let mut found = in_order(&rows, numbers.len());
-    for row in rows.iter().filter(|row| row.get(20)) {
+    for row in rows.iter().filter(|row| row.get(23)) {
         if let Some(Some(point)) = nth(row).and_then(|nth| found.get_mut(nth)) {
             point.is_ambiguous = true;
         }
@@ -127,7 +137,7 @@ pub async fn of_slugs(tx: &Transaction<'_>, slugs: &[(&Slug, &Slug)]) -> Result<
 }
 
 fn nth(row: &Row) -> Option<usize> {
-    usize::try_from(row.get::<_, i64>(19) - 1).ok()
+    usize::try_from(row.get::<_, i64>(22) - 1).ok()
 }
 
 fn in_order(rows: &[Row], count: usize) -> Vec<Option<PointOfContact>> {

@@ -239,18 +239,41 @@ async fn one_look_at_indexes_tells_of_all_senders_of_a_batch() {
     let (tenants, ours): (Vec<&str>, Vec<&str>) = (vec!["bears"; 64], vec![MAIN; 64]);
     let countries = vec![""; 64];
     let customers: Vec<String> = (0..64).map(|nr| customer(nr * 7)).collect();
-    let (counts, yes) = (vec![1_i64; 64], vec![true; 64]);
+    let (yes, most, spans) = (vec![true; 64], vec![60; 64], vec![300; 64]);
     let now = texthub::runtime::clock::wall();
-    let plan = client
-        .query(&of(sender::STANDINGS), &[&tenants, &ours, &countries, &customers, &counts, &yes, &now])
+    let stand = client.query(&of(sender::STANDINGS), &[&tenants, &ours, &customers, &yes]).await.unwrap();
+    let recent = client
+        .query(&of(sender::RECENT), &[&tenants, &ours, &countries, &customers, &most, &spans, &now])
         .await
         .unwrap();
     let checked = client.query(&of(consent::OPTED_OUT), &[&tenants, &ours, &customers]).await.unwrap();
-    for plan in [plan, checked] {
+    for plan in [stand, recent, checked] {
         let plan: Vec<&str> = plan.iter().map(|row| row.get(0)).collect();
         let plan = plan.join("\n");
         for table in ["rooms", "opt_outs", "blocked_senders", "withheld_texts", "opt_in_asks", "entries"] {
             assert!(!plan.contains(&format!("Seq Scan on {table}")), "{plan}");
         }
+        // down to the customer, not to the tenant alone
+        for line in plan.lines().filter(|line| line.contains("Index Cond") && line.contains("tenant = p.tenant")) {
+            assert!(line.contains("customer_number = p.customer_number"), "{plan}");
+        }
     }
+}
+
+#[tokio::test]
+async fn beyond_the_flood_limit_a_flow_hears_nothing_more_and_other_senders_are_not_held_up() {
+    let set_up = async |pool: &Pool| {
+        strict(pool).await;
+        execute(
+            pool,
+            "insert into flows values ('bears', 'x', 1); update points_of_contact set flow = 'x' where id = 'main'",
+        )
+        .await;
+    };
+    let mut batch: Vec<Message<Inbound>> = (1..=5).map(|nr| text(nr, &customer(1), MAIN, "hello", at(20))).collect();
+    batch.push(text(11, &customer(2), MAIN, "hello", at(20)));
+    let ran = run(20, set_up, &batch).await;
+    let (opened, heard) = (["room.opened", "entry.appended", "flow.texted"], ["entry.appended", "flow.texted"]);
+    assert_eq!(all_names(&ran), [&opened[..], &heard, &heard, &[], &[], &opened]);
+    assert_eq!(column(&ran.database.pool, "select count(*) from withheld_texts").await, ["2"]);
 }

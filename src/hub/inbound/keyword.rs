@@ -14,7 +14,8 @@ use crate::hub::contact::{self, Ending};
 use crate::hub::entry::{self, Entry};
 use crate::hub::outbound::{self, Outbound};
 use crate::hub::room::{self, Closing, Ends};
-use crate::hub::{sender, session};
+use crate::hub::sender::{self, Withheld};
+use crate::hub::session;
 use crate::sms::keywords::{self, Keyword, Wish};
 
 pub(super) async fn record(
@@ -34,14 +35,18 @@ pub(super) async fn record(
     if matches!(word.wish, Wish::Start | Wish::Yes) && !is_heard {
         return as_text(tx, now, arrival, conversation).await;
     }
-    if arrival.withheld.is_some() && conversation.room.is_none() {
-        return sender::withhold(tx, now, &[arrival]).await.map(|()| Ok(Recorded::silent()));
+    let is_flood = conversation.floods(arrival);
+    if is_flood && conversation.room.is_none() {
+        sender::withhold(tx, now, Withheld::Flood, &[arrival]).await?;
+        let said: Vec<Publication> = conversation.beside.take().map(|(_, said)| said).unwrap_or_default();
+        let is_kept = !said.is_empty();
+        return Ok(Ok(Recorded { said, is_kept }));
     }
     if conversation.room.is_none() {
         conversation.open(now, arrival);
     }
     let Some(mut entry) = conversation.entry(now, arrival) else { return Ok(Err(disabled())) };
-    let answer = answer.filter(|_| !arrival.point.is_provider_managed && arrival.withheld.is_none());
+    let answer = answer.filter(|_| !arrival.point.is_provider_managed && !is_flood);
     let reply = answer.and_then(|text| reply(now, arrival, word, text, conversation));
     entry.deadline_at = entry.deadline_at.filter(|_| conversation.session.is_some());
     let Some(room) = conversation.room.clone() else { return Ok(Err(disabled())) };

@@ -2,6 +2,7 @@
 //! where the room has none, and moves the deadline of a live session. STOP and its kin, and a visitor's leaving, are
 //! in files of their own. A session past its deadline is expired here, in the same transaction, and a new room opened.
 
+mod flood;
 mod keyword;
 mod left;
 mod parked;
@@ -62,7 +63,7 @@ pub struct Arrival {
     pub traceparent: Option<String>,
     /// What it is.
     pub kind: Kind,
-    /// Its sender is blocked, or writes too much.
+    /// Its sender is blocked.
     pub withheld: Option<Withheld>,
 }
 
@@ -86,12 +87,6 @@ pub struct Recorded {
     pub is_kept: bool,
 }
 
-impl Recorded {
-    fn silent() -> Self {
-        Self { said: Vec::new(), is_kept: false }
-    }
-}
-
 /// Records the texts of blocked senders: they open, join and answer nothing, but a word about consent counts.
 pub async fn record_blocked(tx: &Transaction<'_>, now: Timestamp, blocked: &[Arrival]) -> Result<(), Failure> {
     for arrival in blocked {
@@ -99,7 +94,7 @@ pub async fn record_blocked(tx: &Transaction<'_>, now: Timestamp, blocked: &[Arr
             keyword::of_blocked(tx, now, arrival, word).await?;
         }
     }
-    sender::withhold(tx, now, &blocked.iter().collect::<Vec<_>>()).await
+    sender::withhold(tx, now, Withheld::Blocked, &blocked.iter().collect::<Vec<_>>()).await
 }
 
 /// A conversation as it stands, under its room's lock.
@@ -113,6 +108,10 @@ struct Conversation {
     wrapping_agent: Option<Slug>,
     /// Said for the arrival that found the session past its deadline, or the contact parked.
     beside: Option<(FactId, Vec<Publication>)>,
+    /// Texts within the flood limit's span before this wave, where it matters.
+    recent: Option<i64>,
+    /// Texts of this wave so far.
+    heard: i64,
 }
 
 /// What these facts said when they were recorded, for repeats: from what was kept, else from their rows.
@@ -173,10 +172,11 @@ pub async fn record(
         Some(rooms) => rooms,
         None => lock_rooms(tx, wave).await?,
     };
-    let mut conversations = load(tx, wave, rooms).await?;
+    let mut conversations = load(tx, now, wave, rooms).await?;
     if expire_overdue(tx, now, wave, &mut conversations).await? {
         find_wrapping(tx, &mut conversations).await?;
     }
+    flood::count_rest(tx, now, wave, &mut conversations).await?;
     if conversations.values().any(|conversation| conversation.parked_by().is_some()) {
         Box::pin(parked::wake(tx, now, wave, &mut conversations)).await?;
     }
@@ -195,6 +195,7 @@ pub async fn record(
 /// The conversations of a wave as they stand, read in one round trip once their rooms are locked.
 async fn load(
     tx: &Transaction<'_>,
+    now: Timestamp,
     wave: &[Arrival],
     rooms: Vec<Room>,
 ) -> Result<HashMap<Ends, Conversation>, Failure> {
@@ -207,8 +208,14 @@ async fn load(
     }
     let ids: Vec<RoomId> = conversations.values().filter_map(|c| c.room.as_ref()).map(|r| r.id).collect();
     let opening: Vec<Ends> = conversations.iter().filter(|(_, c)| c.room.is_none()).map(|(e, _)| e.clone()).collect();
-    let (living, wrapping) =
-        tokio::try_join!(biased; contact::lock_with_sessions(tx, &ids), wrapping_of(tx, &opening))?;
+    let counted = flood::to_count(wave, &conversations);
+    let (living, wrapping, recent) = tokio::try_join!(
+        biased;
+        contact::lock_with_sessions(tx, &ids),
+        wrapping_of(tx, &opening),
+        sender::recent(tx, now, &counted),
+    )?;
+    flood::note(&mut conversations, &counted, &recent);
     let mut living: HashMap<RoomId, (Contact, Option<Session>)> =
         living.into_iter().map(|(contact, session)| (contact.room_id, (contact, session))).collect();
     for conversation in conversations.values_mut() {

@@ -19,8 +19,9 @@ pub(super) async fn wake(
     conversations: &mut HashMap<Ends, Conversation>,
 ) -> Result<(), Failure> {
     let mut asleep: Vec<(Slug, &Arrival)> = Vec::new();
-    for arrival in wave.iter().filter(|a| a.kind == Kind::Text && a.withheld.is_none()) {
-        let parked_by = conversations.get(&arrival.ends).and_then(Conversation::parked_by);
+    for arrival in wave.iter().filter(|a| a.kind == Kind::Text) {
+        let awake = conversations.get(&arrival.ends).filter(|conversation| !conversation.floods(arrival));
+        let parked_by = awake.and_then(Conversation::parked_by);
         let is_first = asleep.iter().all(|(_, other)| other.ends != arrival.ends);
         asleep.extend(parked_by.filter(|_| is_first).map(|agent| (agent.clone(), arrival)));
     }

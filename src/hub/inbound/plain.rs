@@ -13,7 +13,8 @@ use crate::flow::said;
 use crate::hub::contact::{self, Contact};
 use crate::hub::entry::{self, Entry};
 use crate::hub::room::{self, Ends, Room};
-use crate::hub::{sender, session};
+use crate::hub::sender::{self, Withheld};
+use crate::hub::session;
 
 pub(super) async fn record(
     tx: &Transaction<'_>,
@@ -27,7 +28,9 @@ pub(super) async fn record(
     let mut withheld: Vec<&Arrival> = Vec::new();
     for (nth, arrival) in wave.iter().enumerate().filter(|(_, a)| a.kind == Kind::Text) {
         let Some(conversation) = conversations.get_mut(&arrival.ends) else { continue };
-        if arrival.withheld.is_some() && conversation.would_begin() {
+        let is_flood = conversation.floods(arrival);
+        conversation.heard += 1;
+        if is_flood && conversation.would_begin() {
             withheld.push(arrival);
             let beside = conversation.beside.as_ref().filter(|(cause, _)| *cause == arrival.id);
             let said: Vec<Publication> = beside.iter().flat_map(|(_, said)| said.clone()).collect();
@@ -49,7 +52,7 @@ pub(super) async fn record(
         }
         entries.extend(conversation.entry(now, arrival).map(|entry| (arrival, entry)));
     }
-    sender::withhold(tx, now, &withheld).await?;
+    sender::withhold(tx, now, Withheld::Flood, &withheld).await?;
     let timers = write(tx, now, &entries, &queued, conversations).await?;
     for (arrival, entry) in &entries {
         let Some(conversation) = conversations.get(&arrival.ends) else { continue };
@@ -57,13 +60,6 @@ pub(super) async fn record(
         results.push((arrival.index, Ok(say(now, arrival, entry, &queued, conversation, timer))));
     }
     Ok(results)
-}
-
-impl Conversation {
-    /// Whether a text would begin something: a room, a contact, a step of a flow, a place in the queue again.
-    fn would_begin(&self) -> bool {
-        self.contact.as_ref().is_none_or(|contact| matches!(contact.state.as_str(), "prequeue" | "parked"))
-    }
 }
 
 fn new_contact(now: Timestamp, nth: usize, arrival: &Arrival, conversation: &Conversation) -> Option<Contact> {
