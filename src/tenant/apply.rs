@@ -160,6 +160,7 @@ fn of_tenant(file: &TenantFile) -> Value {
         "name": name, "sms_messaging": file.sms_messaging.as_ref().is_some_and(|at| at.value),
         "time_zone": text(&file.time_zone), "stop": texts[0], "start": texts[1], "help": texts[2],
         "sms_slots": file.slots_of("sms"), "chat_slots": file.slots_of("chat"),
+        "quiet_hours": serde_json::to_value(&file.quiet_hours.policy).unwrap_or_default(),
     })
 }
 
@@ -177,7 +178,8 @@ async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
     let rows = sql::rows(
         tx,
         "select 0 as place, id, jsonb_build_object('name', name, 'sms_messaging', sms_messaging, 'time_zone', time_zone,
-                'stop', stop_text, 'start', start_text, 'help', help_text, 'sms_slots', sms_slots, 'chat_slots', chat_slots) as row
+                'stop', stop_text, 'start', start_text, 'help', help_text, 'sms_slots', sms_slots, 'chat_slots', chat_slots,
+                'quiet_hours', quiet_hours) as row
          from tenants where id = $1
          union all
          select 1, id, jsonb_build_object('kind', kind, 'url', url, 'settings', settings) from carriers where tenant = $1 and ended_at is null

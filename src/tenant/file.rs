@@ -9,8 +9,10 @@ use super::reader::{At, Mistake, Part, Reader, article, line_of};
 use crate::facts::ids::Slug;
 
 mod carriers;
+mod quiet_hours;
 
 pub use carriers::Carrier;
+pub use quiet_hours::QuietHours;
 
 /// A tenant's file. What is required and missing (`None`) has been reported.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +29,8 @@ pub struct TenantFile {
     pub time_zone: Option<At<String>>,
     /// Automatic texts: stop, start, help.
     pub texts: [Option<At<String>>; 3],
+    /// Quiet hours; what is left out has its default.
+    pub quiet_hours: QuietHours,
     /// Slots that a contact takes, where the file says it: by SMS, by chat.
     pub slots: [Option<i32>; 2],
     /// Lines of `[texts]`, `[[skills]]` and the like, with the keyword.
@@ -193,10 +197,11 @@ impl Reader<'_> {
         let lists = ["skills", "teams", "agents", "points_of_contact", "carriers", "codes"];
         self.known(
             top,
-            &[&["tenant", "name", "sms_messaging", "time_zone", "texts", "channels"][..], &lists[..]].concat(),
+            &[&["tenant", "name", "sms_messaging", "time_zone", "texts", "channels", "quiet_hours"][..], &lists[..]]
+                .concat(),
         );
         let mut sections = Vec::new();
-        for section in ["texts", "channels"].into_iter().chain(lists) {
+        for section in ["texts", "channels", "quiet_hours"].into_iter().chain(lists) {
             if let Some(value) = root.get(section) {
                 sections.push(At { value: section, line: self.line(value) });
             }
@@ -209,6 +214,7 @@ impl Reader<'_> {
             time_zone: self.required(top, "time_zone", "\"America/New_York\""),
             texts: self.texts(top),
             slots: self.channels(top),
+            quiet_hours: self.quiet_hours(top),
             sections,
             skills: self.list(top, "skills", "the skill", Self::skill),
             teams: self.list(top, "teams", "the team", Self::team),

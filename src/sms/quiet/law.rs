@@ -33,7 +33,8 @@ impl Rule {
 }
 
 // that it can be read is a test's business
-static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| serde_json::from_str(include_str!("hours.json")).unwrap_or_default());
+static RULES: LazyLock<Vec<Rule>> =
+    LazyLock::new(|| serde_json::from_str(include_str!("hours.json")).unwrap_or_default());
 
 /// All rules.
 #[must_use]
@@ -43,7 +44,11 @@ pub fn rules() -> &'static [Rule] {
 
 /// The rules of these places for texts of this purpose. With `whole`, those of every state of that country too: nobody
 /// knows in which one the number is.
-pub fn of<'a>(places: &'a [String], whole: Option<&'a str>, purpose: Purpose) -> impl Iterator<Item = &'static Rule> + 'a {
+pub fn of<'a>(
+    places: &'a [String],
+    whole: Option<&'a str>,
+    purpose: Purpose,
+) -> impl Iterator<Item = &'static Rule> + 'a {
     let is_in = move |place: &String| {
         let in_whole = |country: &str| place.split_once('-').is_some_and(|(of, _)| of == country);
         places.contains(place) || whole.is_some_and(in_whole)

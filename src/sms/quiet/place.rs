@@ -95,6 +95,12 @@ pub fn is_fictional(e164: &str) -> bool {
     digits.starts_with("555") || digits[3..].starts_with("55501")
 }
 
+/// Whether this is a state of the US, as `US-FL`.
+#[must_use]
+pub fn is_state(place: &str) -> bool {
+    place.strip_prefix("US-").is_some_and(|state| AREAS.values().flatten().any(|known| *known == state))
+}
+
 /// Where a number is; the tenant's zone stands in where nothing tells.
 #[must_use]
 pub fn of(e164: &str, tenant_zone: &str) -> Place {
@@ -159,7 +165,9 @@ mod tests {
         for anywhere in ["+18005552368", "+15005552368", "+12005552368"] {
             let place = of(anywhere, "UTC");
             assert_eq!((place.whole, place.basis), (Some("US"), Basis::Country), "{anywhere}");
-            assert!(place.zones.contains(&"Pacific/Honolulu".into()) && place.zones.contains(&"America/New_York".into()));
+            assert!(
+                place.zones.contains(&"Pacific/Honolulu".into()) && place.zones.contains(&"America/New_York".into())
+            );
             assert!(!place.zones.iter().any(|zone| zone.contains("St_Johns")), "Canada is not the US");
         }
         let toronto = of("+14165552368", "UTC");

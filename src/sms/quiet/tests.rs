@@ -43,7 +43,8 @@ fn eight_o_clock_comes_an_hour_earlier_after_the_clocks_went_forward() {
     assert_eq!(ask(NEW_YORK, "2026-11-01T01:30:00Z"), quiet("2026-11-01T13:00:00Z"));
     // hours that begin in the gap begin where it ends
     let policy = json!({"from": "02:30", "to": "20:00"});
-    let decision = decide(at("2026-03-08T05:00:00Z"), "+12125552368", Purpose::Informational, &Policy::of(policy), "UTC");
+    let decision =
+        decide(at("2026-03-08T05:00:00Z"), "+12125552368", Purpose::Informational, &Policy::of(policy), "UTC");
     assert_eq!(decision.until, Some(at("2026-03-08T07:30:00Z")), "03:30 in New York");
 }
 
@@ -74,7 +75,11 @@ fn all_zones_of_a_number_must_be_inside() {
 #[test]
 fn where_nobody_knows_the_state_the_hours_of_all_hold_in_all_zones() {
     // Friday: from 8 in Honolulu (18:00 UTC) to 18 in Rhode Island's zone (23:00 UTC), and so in every zone
-    assert_eq!(ask("+18005552368", "2026-11-27T13:00:00Z"), quiet("2026-11-27T19:00:00Z"), "9 o'clock in Honolulu: CT, RI, TX");
+    assert_eq!(
+        ask("+18005552368", "2026-11-27T13:00:00Z"),
+        quiet("2026-11-27T19:00:00Z"),
+        "9 o'clock in Honolulu: CT, RI, TX"
+    );
     assert_eq!(ask("+18005552368", "2026-11-27T22:59:59Z"), OPEN);
     assert_eq!(ask("+18005552368", "2026-11-27T23:00:00Z").0, Verdict::Quiet);
     // Sunday: Texas begins at noon, in Honolulu too, when it is five in New York and Rhode Island is over
@@ -96,7 +101,8 @@ fn stricter_states_by_area_code_and_weekday() {
         ("TX, Saturday", "+15125552368", "2026-11-28T15:00:00Z", "2026-11-29T03:00:00Z"),
         ("TX, Sunday", "+15125552368", "2026-11-29T18:00:00Z", "2026-11-30T03:00:00Z"),
     ] {
-        let second = |text: &str, by: i64| at(text).checked_add(jiff::SignedDuration::from_secs(by)).unwrap().to_string();
+        let second =
+            |text: &str, by: i64| at(text).checked_add(jiff::SignedDuration::from_secs(by)).unwrap().to_string();
         assert_eq!(ask(number, &second(from, -1)), quiet(from), "{what}");
         assert_eq!(ask(number, from), OPEN, "{what}");
         assert_eq!(ask(number, &second(to, -1)), OPEN, "{what}");

@@ -43,7 +43,8 @@ impl Week {
 #[must_use]
 pub fn minutes(text: &str) -> Option<i32> {
     let (hour, minute) = text.split_once(':')?;
-    let two = |t: &str| (t.len() == 2 && t.bytes().all(|b| b.is_ascii_digit())).then(|| t.parse::<i32>().ok()).flatten();
+    let two =
+        |t: &str| (t.len() == 2 && t.bytes().all(|b| b.is_ascii_digit())).then(|| t.parse::<i32>().ok()).flatten();
     let (hour, minute) = (two(hour)?, two(minute)?);
     (hour < 24 && minute < 60 || (hour, minute) == (24, 0)).then_some(hour * 60 + minute)
 }
@@ -73,9 +74,15 @@ mod tests {
         b.0[6] = None;
         b.0[5] = Some((1260, 1300));
         let both = a.and(&b);
-        assert_eq!((both.on(Weekday::Monday), both.on(Weekday::Saturday), both.on(Weekday::Sunday)), (Some((540, 1200)), None, None));
+        assert_eq!(
+            (both.on(Weekday::Monday), both.on(Weekday::Saturday), both.on(Weekday::Sunday)),
+            (Some((540, 1200)), None, None)
+        );
         assert!(both.is_ever() && !both.and(&Week([None; 7])).is_ever());
-        assert_eq!((span("08:00-21:00"), span("21:00-08:00"), span("8-9"), span("00:00-24:00")), (Some((480, 1260)), None, None, Some((0, 1440))));
+        assert_eq!(
+            (span("08:00-21:00"), span("21:00-08:00"), span("8-9"), span("00:00-24:00")),
+            (Some((480, 1260)), None, None, Some((0, 1440)))
+        );
         assert_eq!(written((480, 1230)), "08:00-20:30");
     }
 }
