@@ -12,10 +12,11 @@ use texthub::facts::heard::{ChatLeft, ChatReceived, SmsReceived};
 use texthub::facts::ids::{FactId, Slug};
 use texthub::failure::Failure;
 use texthub::heard;
-use texthub::hub::entry::{storable, storable_json};
+use texthub::hub::entry::{self, storable, storable_json};
 use texthub::hub::inbound::{self, Arrival, Kind};
 use texthub::hub::memory::{self, Seen};
 use texthub::hub::room::{Ends, Room};
+use texthub::hub::sender::{self, Withheld};
 use texthub::hub::sql;
 use texthub::runtime::worker::{Context, Outcome, Worker};
 use texthub::sms::keywords;
@@ -44,6 +45,9 @@ impl Worker for ReceiveSms {
         let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.len()];
         let arrivals = address(tx, ctx.now, batch, &mut outcomes).await?;
         let (fresh, twins, rooms) = recall(tx, ctx.now, batch, arrivals, &mut outcomes).await?;
+        let is_blocked = |arrival: &Arrival| arrival.withheld == Some(Withheld::Blocked);
+        let (blocked, fresh): (Vec<Arrival>, Vec<Arrival>) = fresh.into_iter().partition(is_blocked);
+        inbound::record_blocked(tx, ctx.now, &blocked).await?;
         let (mut set_aside, mut rooms) = (Vec::<FactId>::new(), Some(rooms));
         for wave in inbound::waves(fresh) {
             for (index, fate) in inbound::record(tx, ctx.now, &wave, rooms.take()).await? {
@@ -158,12 +162,15 @@ fn arrival(
     if is_sms && !point.sms_messaging {
         return Err(Reason::new("disabled_tenant", "SMS messaging is off for this tenant; switch it on, then replay"));
     }
-    let (text, flags) = storable(text);
+    let (text, mut flags) = storable(text);
     let kind = match &message.body {
-        Inbound::SmsReceived(_) => keywords::keyword(&text).map_or(Kind::Text, Kind::Keyword),
+        Inbound::SmsReceived(_) => keywords::keyword(&text, customer).map_or(Kind::Text, Kind::Keyword),
         Inbound::ChatReceived(_) => Kind::Text,
         Inbound::ChatLeft(_) => Kind::Left,
     };
+    if kind == Kind::Text && is_sms && keywords::is_near_miss(&text, customer) {
+        flags = Some(entry::flagged(flags, keywords::MAYBE_OPT_OUT));
+    }
     Ok(Arrival {
         index,
         id: message.id,
@@ -181,6 +188,7 @@ fn arrival(
         received_at: received_at.min(now),
         traceparent: message.traceparent.clone(),
         kind,
+        withheld: None,
     })
 }
 
@@ -235,11 +243,12 @@ async fn recall(
     let messages: Vec<&Message<Inbound>> = arrivals.iter().map(|a| &batch[a.index]).collect();
     let tenants: Vec<Option<&Slug>> = arrivals.iter().map(|a| Some(&a.ends.tenant)).collect();
     let named = CarrierIds::of(messages.iter().copied());
-    let (seen, noted, rooms) = tokio::try_join!(
+    let (seen, noted, rooms, standings) = tokio::try_join!(
         biased;
         memory::remember(tx, now, ReceiveSms::NAME, &messages, &tenants),
         note_carrier_ids(tx, now, &named),
         inbound::lock_rooms(tx, &arrivals),
+        sender::standings(tx, now, &arrivals),
     )?;
     let (mut again, mut reused): (Vec<(usize, FactId)>, Vec<FactId>) = (Vec::new(), Vec::new());
     let is_noted_before = noted.len() < named.ids.len();
@@ -266,7 +275,9 @@ async fn recall(
     if !repeats.is_empty() {
         memory::mark_repeats(tx, ReceiveSms::NAME, &repeats).await?;
     }
-    let (again_too, fresh): (Vec<Arrival>, Vec<Arrival>) = fresh.into_iter().partition(|a| firsts.contains_key(&a.id));
+    let (again_too, mut fresh): (Vec<Arrival>, Vec<Arrival>) =
+        fresh.into_iter().partition(|a| firsts.contains_key(&a.id));
+    sender::mark(&mut fresh, &standings);
     let places: HashMap<FactId, usize> = fresh.iter().map(|a| (a.id, a.index)).collect();
     let mut twins: Vec<(usize, usize)> = Vec::new();
     for (index, first) in again_too.iter().map(|a| (a.index, firsts[&a.id])) {

@@ -248,7 +248,9 @@ async fn events(
             let is_new = kept.generation == 0;
             let texts = store::texts(tx, contact.room_id, kept.heard_seq, texted.seq).await?;
             kept.heard_seq = kept.heard_seq.max(texted.seq);
-            let texts = texts.into_iter().map(|(_, text)| text).filter(|text| !is_keyword(contact, text));
+            let room = room::of_ids(tx, &[contact.room_id]).await?.pop();
+            let customer = room.map(|room| room.ends.customer_number).unwrap_or_default();
+            let texts = texts.into_iter().map(|(_, text)| text).filter(|text| !is_keyword(contact, &customer, text));
             let events = texts.enumerate().map(|(nth, text)| match nth {
                 0 if is_new => Event::Began(text),
                 _ => Event::Texted(text),
@@ -273,8 +275,10 @@ async fn events(
 }
 
 /// STOP and HELP were answered where they were received.
-fn is_keyword(contact: &Contact, text: &str) -> bool {
-    contact.channel == "sms" && keywords::keyword(text).is_some_and(|word| word.wish != Wish::Start)
+fn is_keyword(contact: &Contact, customer_number: &str, text: &str) -> bool {
+    let word =
+        Some(text).filter(|_| contact.channel == "sms").and_then(|text| keywords::keyword(text, customer_number));
+    word.is_some_and(|word| matches!(word.wish, Wish::Stop | Wish::Help))
 }
 
 /// Steps through the events, does what they lead to, keeps the run and arms its timer.

@@ -3,7 +3,7 @@
 //! lost is never sent again by itself; one that a carrier does not want now goes up the ladder, all of that carrier on
 //! one rung, and after a minute waits as a row.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -315,18 +315,15 @@ async fn note_refusals(
     batch: &[Message<ToSend>],
     answers: &[(usize, Job, Sent)],
 ) -> Result<(), Failure> {
-    let (mut accounts, mut opted_out) = (HashMap::new(), Vec::new());
+    let (mut accounts, mut opted_out) = (HashMap::new(), BTreeMap::<&Slug, Vec<_>>::new());
     for (index, job, sent) in answers {
         match sent {
             Sent::Account(code) => _ = accounts.insert(&job.sms.carrier, code.as_str()),
-            Sent::OptedOut(code) => opted_out.push(consent::Noted {
-                tenant: job.sms.tenant.as_str(),
-                our_number: &job.sms.our_number,
-                customer_number: &job.sms.customer_number,
-                kind: ConsentKind::OptOut,
-                keyword: code,
-                caused_by: batch[*index].id,
-            }),
+            Sent::OptedOut(_) => {
+                let sms = &job.sms;
+                let party = (sms.tenant.as_str(), sms.our_number.as_str(), sms.customer_number.as_str());
+                opted_out.entry(&sms.carrier).or_default().push((party, ConsentKind::OptOut, batch[*index].id));
+            }
             _ => {}
         }
     }
@@ -335,7 +332,10 @@ async fn note_refusals(
         tracing::error!(carrier = %carrier, code, "the carrier refuses the account; texts wait until `texthub carriers resume`");
     }
     sending::pause(tx, ctx.now, &accounts).await?;
-    consent::note(tx, ctx.now, &opted_out).await.map(|_| ())
+    for (carrier, told) in opted_out {
+        consent::note_of_carrier(tx, ctx.now, carrier, &told).await?;
+    }
+    Ok(())
 }
 
 /// Where an answer leads.

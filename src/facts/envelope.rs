@@ -66,8 +66,8 @@ pub trait Decode: Sized + Send + Sync {
 }
 
 /// Digest of a body: see [`Message::digest`]. Of a fact that the hub says (it has a `cause_id`) the time of saying does
-/// not count, nor when a timer is due: said again after a crash it is the same fact. Nor does, of what a carrier said under
-/// an id of its own, when it came and what it had beside what is known: the carrier's repeat comes later.
+/// not count, nor when a timer is due: said again after a crash it is the same fact. Nor do, of what
+/// the gateway read from a carrier's request (it has `carrier_fields`), these and the time: the carrier's repeat comes later.
 #[must_use]
 pub fn digest(body: &[u8]) -> Vec<u8> {
     fn sorted(value: Value) -> Value {
@@ -89,7 +89,7 @@ pub fn digest(body: &[u8]) -> Vec<u8> {
             fields.remove("due_at");
         }
         if let Value::Object(fields) = &mut value
-            && fields.get("carrier_sms_id").is_some_and(Value::is_string)
+            && fields.contains_key("carrier_fields")
         {
             for field in ["received_at", "reported_at", "carrier_fields"] {
                 fields.remove(field);
@@ -258,9 +258,9 @@ mod tests {
     #[test]
     fn a_carriers_repeat_is_the_same_fact_whenever_it_comes() {
         let of = |body: &[u8]| digest(body);
-        let first = of(br#"{"carrier_sms_id":"a","text":"t","received_at":"1"}"#);
-        assert_eq!(first, of(br#"{"carrier_sms_id":"a","text":"t","received_at":"2","carrier_fields":{}}"#));
-        assert_ne!(first, of(br#"{"carrier_sms_id":"a","text":"u","received_at":"1"}"#));
+        let first = of(br#"{"text":"t","received_at":"1","carrier_fields":{}}"#);
+        assert_eq!(first, of(br#"{"text":"t","received_at":"2","carrier_fields":{"a":"b"}}"#));
+        assert_ne!(first, of(br#"{"text":"u","received_at":"1","carrier_fields":{}}"#));
         assert_ne!(of(br#"{"text":"t","received_at":"1"}"#), of(br#"{"text":"t","received_at":"2"}"#));
     }
 

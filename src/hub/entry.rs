@@ -34,7 +34,7 @@ pub struct Entry {
     pub kind: &'static str,
     /// What was written.
     pub text: String,
-    /// What was mended on the way in.
+    /// What was mended on the way in, and what the hub noticed: a list of words.
     pub flags: Option<Value>,
     /// Links.
     pub media: Option<Value>,
@@ -177,6 +177,7 @@ pub fn say(entry: &Entry, ends: &Ends) -> Publication {
         kind: entry.kind.to_owned(),
         text: entry.text.clone(),
         state: state.to_owned(),
+        flags: entry.flags.as_ref().and_then(|flags| serde_json::from_value(flags.clone()).ok()),
         deadline_at: entry.deadline_at,
     };
     Publication::of(&said, ends.scope())
@@ -190,6 +191,17 @@ pub fn storable(text: &str) -> (String, Option<Value>) {
     } else {
         (text.to_owned(), None)
     }
+}
+
+/// The flags with one more.
+#[must_use]
+pub fn flagged(flags: Option<Value>, flag: &str) -> Value {
+    let mut all = match flags {
+        Some(Value::Array(all)) => all,
+        _ => Vec::new(),
+    };
+    all.push(flag.into());
+    Value::Array(all)
 }
 
 /// Words that somebody chose, as Postgres can hold them.

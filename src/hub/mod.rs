@@ -13,6 +13,7 @@ pub mod outbound;
 pub mod presence;
 pub mod refusal;
 pub mod room;
+pub mod sender;
 pub mod session;
 pub mod slot;
 pub mod sql;

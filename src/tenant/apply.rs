@@ -105,7 +105,8 @@ fn wanted(file: &TenantFile) -> Rows {
     let text = |at: &Option<super::reader::At<String>>| at.as_ref().map(|at| at.value.clone());
     add("tenant", slug(&file.tenant), of_tenant(file));
     for c in &file.carriers {
-        add("carriers", slug(&c.id), json!({"kind": text(&c.kind), "url": c.url, "settings": c.settings}));
+        let row = json!({"kind": text(&c.kind), "url": c.url, "settings": c.settings, "opt_outs": c.opt_outs});
+        add("carriers", slug(&c.id), row);
     }
     for s in &file.skills {
         let row = json!({
@@ -161,6 +162,8 @@ fn of_tenant(file: &TenantFile) -> Value {
         "time_zone": text(&file.time_zone), "stop": texts[0], "start": texts[1], "help": texts[2],
         "sms_slots": file.slots_of("sms"), "chat_slots": file.slots_of("chat"),
         "quiet_hours": serde_json::to_value(&file.quiet_hours.policy).unwrap_or_default(),
+        "consent_scope": file.consent.scope(), "ask": file.consent.ask(&name), "consent_texts": file.consent.texts(),
+        "flood_texts": file.consent.flood_texts, "flood_s": file.consent.flood_s,
     })
 }
 
@@ -179,10 +182,12 @@ async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
         tx,
         "select 0 as place, id, jsonb_build_object('name', name, 'sms_messaging', sms_messaging, 'time_zone', time_zone,
                 'stop', stop_text, 'start', start_text, 'help', help_text, 'sms_slots', sms_slots, 'chat_slots', chat_slots,
-                'quiet_hours', quiet_hours) as row
+                'consent_scope', consent_scope, 'ask', ask_text, 'consent_texts', consent_texts, 'flood_texts', flood_texts,
+                'flood_s', flood_s, 'quiet_hours', quiet_hours) as row
          from tenants where id = $1
          union all
-         select 1, id, jsonb_build_object('kind', kind, 'url', url, 'settings', settings) from carriers where tenant = $1 and ended_at is null
+         select 1, id, jsonb_build_object('kind', kind, 'url', url, 'settings', settings, 'opt_outs', opt_outs)
+         from carriers where tenant = $1 and ended_at is null
          union all
          select 2, id, jsonb_build_object('channel', channel, 'priority', priority, 'offer_timeout_s', offer_timeout_s,
                 'wrap_up_s', wrap_up_s, 'max_wait_s', max_wait_s, 'max_wait_text', max_wait_text,

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use toml::de::DeTable;
 
+use super::consent::Consent;
 use super::reader::{At, Mistake, Part, Reader, article, line_of};
 use crate::facts::ids::Slug;
 
@@ -31,6 +32,8 @@ pub struct TenantFile {
     pub texts: [Option<At<String>>; 3],
     /// Quiet hours; what is left out has its default.
     pub quiet_hours: QuietHours,
+    /// `[consent]`.
+    pub consent: Consent,
     /// Slots that a contact takes, where the file says it: by SMS, by chat.
     pub slots: [Option<i32>; 2],
     /// Lines of `[texts]`, `[[skills]]` and the like, with the keyword.
@@ -197,11 +200,14 @@ impl Reader<'_> {
         let lists = ["skills", "teams", "agents", "points_of_contact", "carriers", "codes"];
         self.known(
             top,
-            &[&["tenant", "name", "sms_messaging", "time_zone", "texts", "channels", "quiet_hours"][..], &lists[..]]
-                .concat(),
+            &[
+                &["tenant", "name", "sms_messaging", "time_zone", "texts", "consent", "channels", "quiet_hours"][..],
+                &lists[..],
+            ]
+            .concat(),
         );
         let mut sections = Vec::new();
-        for section in ["texts", "channels", "quiet_hours"].into_iter().chain(lists) {
+        for section in ["texts", "consent", "channels", "quiet_hours"].into_iter().chain(lists) {
             if let Some(value) = root.get(section) {
                 sections.push(At { value: section, line: self.line(value) });
             }
@@ -213,6 +219,7 @@ impl Reader<'_> {
             sms_messaging: self.switch(top, "sms_messaging"),
             time_zone: self.required(top, "time_zone", "\"America/New_York\""),
             texts: self.texts(top),
+            consent: self.consent(top),
             slots: self.channels(top),
             quiet_hours: self.quiet_hours(top),
             sections,

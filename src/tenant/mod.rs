@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod check;
+pub mod consent;
 pub mod file;
 pub mod point_of_contact;
 pub mod reader;

@@ -2,10 +2,12 @@
 //! customer wrote to; the tenant follows from it.
 
 use deadpool_postgres::Transaction;
+use serde_json::Value;
 use tokio_postgres::Row;
 
 use crate::facts::ids::{RoomId, Slug};
 use crate::failure::Failure;
+use crate::hub::consent::Scope;
 use crate::hub::sql;
 
 /// A point of contact with what receiving and outreach need of its tenant and skill.
@@ -39,14 +41,35 @@ pub struct PointOfContact {
     pub texts: [String; 3],
     /// The flow that its contacts begin in.
     pub flow: Option<Slug>,
+    /// How wide a customer's STOP reaches.
+    pub consent_scope: Scope,
+    /// The carrier answers STOP, START and HELP itself.
+    pub is_provider_managed: bool,
+    /// Answers in other languages, by language and `stop`, `start`, `help`, `ask`.
+    pub other_texts: Option<Value>,
+    /// What asks for a double opt-in.
+    pub ask_text: String,
+}
+
+impl PointOfContact {
+    /// The automatic text of STOP, START, HELP (0, 1, 2) in a language, where the tenant has one in it, else the tenant's.
+    #[must_use]
+    pub fn text_in(&self, which: usize, language: Option<&str>) -> String {
+        let name = ["stop", "start", "help"][which];
+        let other =
+            self.other_texts.as_ref().zip(language).and_then(|(texts, language)| texts.get(language)?.get(name));
+        other.and_then(Value::as_str).map_or_else(|| self.texts[which].clone(), str::to_owned)
+    }
 }
 
 const COLUMNS: &str =
     "p.tenant, p.id, p.channel, coalesce(p.number, ''), case when p.kind = 'short' then p.country else '' end,
     p.carrier, p.skill, k.priority, p.session_timeout_s, p.ended_at is null and k.ended_at is null, t.sms_messaging,
-    t.stop_text, t.start_text, t.help_text, p.flow";
+    t.stop_text, t.start_text, t.help_text, p.flow, t.consent_scope, coalesce(c.opt_outs = 'provider', false),
+    t.consent_texts, t.ask_text";
 
-const JOINS: &str = "join tenants t on t.id = p.tenant join skills k on k.tenant = p.tenant and k.id = p.skill";
+const JOINS: &str = "join tenants t on t.id = p.tenant join skills k on k.tenant = p.tenant and k.id = p.skill
+    left join carriers c on c.id = p.carrier";
 
 fn from_row(row: &Row) -> PointOfContact {
     PointOfContact {
@@ -64,6 +87,10 @@ fn from_row(row: &Row) -> PointOfContact {
         sms_messaging: row.get(10),
         texts: [row.get(11), row.get(12), row.get(13)],
         flow: row.get(14),
+        consent_scope: if row.get::<_, &str>(15) == "tenant" { Scope::Brand } else { Scope::Number },
+        is_provider_managed: row.get(16),
+        other_texts: row.get(17),
+        ask_text: row.get(18),
     }
 }
 
@@ -84,7 +111,7 @@ pub async fn of_numbers(
     );
     let rows = sql::rows(tx, &sql, &[&digits, &countries]).await?;
     let mut found = in_order(&rows, numbers.len());
-    for row in rows.iter().filter(|row| row.get(16)) {
+    for row in rows.iter().filter(|row| row.get(20)) {
         if let Some(Some(point)) = nth(row).and_then(|nth| found.get_mut(nth)) {
             point.is_ambiguous = true;
         }
@@ -99,7 +126,7 @@ pub async fn of_slugs(tx: &Transaction<'_>, slugs: &[(&Slug, &Slug)]) -> Result<
 }
 
 fn nth(row: &Row) -> Option<usize> {
-    usize::try_from(row.get::<_, i64>(15) - 1).ok()
+    usize::try_from(row.get::<_, i64>(19) - 1).ok()
 }
 
 fn in_order(rows: &[Row], count: usize) -> Vec<Option<PointOfContact>> {

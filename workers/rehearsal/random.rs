@@ -163,8 +163,10 @@ async fn forget(pool: &Pool) {
     let forget = "delete from flow_runs; delete from flow_brakes; update points_of_contact set flow = null;
          delete from ready_agents; delete from receipts; delete from sms_parts; delete from sms;
          delete from sessions; delete from offers; delete from entries; delete from contacts; delete from rooms;
-         delete from heard; delete from inbound_ids; delete from refusals; delete from consent_entries;
-         delete from opt_outs; update skills set asked_id = null, asked_at = null;
+         delete from heard; delete from inbound_ids; delete from refusals;
+         alter table consent_entries disable trigger user; delete from consent_entries;
+         alter table consent_entries enable trigger user;
+         delete from opt_outs; delete from opt_in_asks; delete from withheld_texts; update skills set asked_id = null, asked_at = null;
          update agents set state = 'logged_out', code = null, moved_at = '2000-01-01Z', lease_until = null,
            timer_due_at = null, vanished_at = null, misses = 0, slots_used = 0, idle_since = '2000-01-01Z',
            next_state = null, next_code = null, unavailable_until = null, sms_used = 0, chat_used = 0;

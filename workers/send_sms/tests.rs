@@ -103,14 +103,8 @@ impl Bench {
     async fn opt_out(&self, text: &Requested) {
         let mut client = self.database.pool.get().await.unwrap();
         let tx = client.transaction().await.unwrap();
-        let noted = Noted {
-            tenant: "bears",
-            our_number: "+15550100001",
-            customer_number: &text.customer,
-            kind: ConsentKind::OptOut,
-            keyword: "STOP",
-            caused_by: FactId(texthub::runtime::clock::new_id()),
-        };
+        let cause = FactId(texthub::runtime::clock::new_id());
+        let noted = Noted::by_keyword(("bears", "+15550100001", &text.customer), ConsentKind::OptOut, "STOP", cause);
         assert_eq!(consent::note(&tx, at(0), &[noted]).await.unwrap(), [true]);
         tx.commit().await.unwrap();
     }

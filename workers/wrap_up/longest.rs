@@ -113,7 +113,7 @@ async fn who_opted_out_hears_nothing_and_a_skill_of_another_channel_or_an_ended_
         let tx = client.transaction().await.unwrap();
         let (kind, keyword) = (ConsentKind::OptOut, "stop");
         let (tenant, our_number, customer_number) = ("bears", RUSH, &customer(1));
-        let noted = Noted { tenant, our_number, customer_number, kind, keyword, caused_by: fact(70) };
+        let noted = Noted::by_keyword((tenant, our_number, customer_number), kind, keyword, fact(70));
         consent::note(&tx, at(20), &[noted]).await.unwrap();
         tx.commit().await.unwrap();
     };

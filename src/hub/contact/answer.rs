@@ -81,8 +81,8 @@ async fn of_contact(tx: &Transaction<'_>, id: ContactId) -> Result<Option<Unansw
              where w.room_id = c.room_id and w.author = 'agent' and w.kind = 'text')
              and not exists (
                select 1 from opt_outs o join rooms r on r.id = c.room_id
-               where r.channel = 'sms' and o.tenant = r.tenant and o.our_number = r.our_number
-                 and o.customer_number = r.customer_number)) f
+               where r.channel = 'sms' and o.tenant = r.tenant and o.customer_number = r.customer_number
+                 and (o.scope in ('brand', 'all') or o.our_number = r.our_number))) f
          where c.id = $1",
         &[&id],
     )

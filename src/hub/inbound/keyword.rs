@@ -1,4 +1,4 @@
-//! STOP, START and HELP, exactly: into the transcript and the ledger, with at most one automatic answer. STOP while
+//! STOP, START, HELP and a YES that was asked for, exactly: into the transcript and the ledger, with at most one automatic answer. STOP while
 //! nobody has accepted ends the contact; while active it only blocks the composer. A keyword alone queues nobody.
 
 use deadpool_postgres::Transaction;
@@ -14,8 +14,8 @@ use crate::hub::contact::{self, Ending};
 use crate::hub::entry::{self, Entry};
 use crate::hub::outbound::{self, Outbound};
 use crate::hub::room::{self, Closing, Ends};
-use crate::hub::session;
-use crate::sms::keywords::{Keyword, Wish};
+use crate::hub::{sender, session};
+use crate::sms::keywords::{self, Keyword, Wish};
 
 pub(super) async fn record(
     tx: &Transaction<'_>,
@@ -27,14 +27,21 @@ pub(super) async fn record(
     if conversation.room.is_none() && !arrival.point.is_live {
         return Ok(Err(disabled()));
     }
-    let answer = answer(tx, now, arrival, word).await?;
-    if word.wish == Wish::Start && answer.is_none() {
+    if word.wish == Wish::Yes && !consent::awaits_yes(tx, &[arrival.party()]).await?.contains(&true) {
         return as_text(tx, now, arrival, conversation).await;
+    }
+    let (is_heard, answer) = answer(tx, now, arrival, word).await?;
+    if matches!(word.wish, Wish::Start | Wish::Yes) && !is_heard {
+        return as_text(tx, now, arrival, conversation).await;
+    }
+    if arrival.withheld.is_some() && conversation.room.is_none() {
+        return sender::withhold(tx, now, &[arrival]).await.map(|()| Ok(Recorded::silent()));
     }
     if conversation.room.is_none() {
         conversation.open(now, arrival);
     }
     let Some(mut entry) = conversation.entry(now, arrival) else { return Ok(Err(disabled())) };
+    let answer = answer.filter(|_| !arrival.point.is_provider_managed && arrival.withheld.is_none());
     let reply = answer.and_then(|text| reply(now, arrival, word, text, conversation));
     entry.deadline_at = entry.deadline_at.filter(|_| conversation.session.is_some());
     let Some(room) = conversation.room.clone() else { return Ok(Err(disabled())) };
@@ -58,37 +65,57 @@ pub(super) async fn record(
     Ok(Ok(Recorded { said, is_kept: true }))
 }
 
-/// The ledger, and the automatic text that follows from it.
+/// The ledger: whether the word was one for it (or for HELP), and the automatic text that follows from it.
 async fn answer(
     tx: &Transaction<'_>,
     now: Timestamp,
     arrival: &Arrival,
     word: Keyword,
-) -> Result<Option<String>, Failure> {
-    let ends = &arrival.ends;
-    let [stop, start, help] = &arrival.point.texts;
+) -> Result<(bool, Option<String>), Failure> {
+    let language = keywords::language_of(word, &arrival.ends.customer_number);
+    let text = |which| arrival.point.text_in(which, language);
     let (kind, text) = match word.wish {
-        Wish::Stop => (ConsentKind::OptOut, stop),
-        Wish::Start => (ConsentKind::OptIn, start),
+        Wish::Stop => (ConsentKind::OptOut, text(0)),
+        Wish::Start | Wish::Yes => (ConsentKind::OptIn, text(1)),
         Wish::Help => {
-            let party = (ends.tenant.as_str(), ends.our_number.as_str(), ends.customer_number.as_str());
-            let is_out = consent::opted_out(tx, &[party]).await?.first().copied().unwrap_or(false);
-            return Ok(Some(help.clone()).filter(|_| !is_out));
+            let is_out = consent::opted_out(tx, &[arrival.party()]).await?.contains(&true);
+            return Ok((true, Some(text(2)).filter(|_| !is_out)));
         }
     };
-    let noted = Noted {
-        tenant: ends.tenant.as_str(),
-        our_number: &ends.our_number,
-        customer_number: &ends.customer_number,
-        kind,
-        keyword: word.word,
-        caused_by: arrival.id,
-    };
-    let has_changed = consent::note(tx, now, &[noted]).await?.first().copied().unwrap_or(false);
-    Ok(Some(text.clone()).filter(|_| has_changed))
+    let has_changed = note(tx, now, arrival, kind, word).await?;
+    Ok((has_changed, Some(text).filter(|_| has_changed)))
 }
 
-/// START from somebody who never opted out is a text like any other.
+/// The word into the ledger, as wide as the tenant's policy is; whether it changed anything.
+async fn note(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    arrival: &Arrival,
+    kind: ConsentKind,
+    word: Keyword,
+) -> Result<bool, Failure> {
+    let noted =
+        Noted { scope: arrival.point.consent_scope, ..Noted::by_keyword(arrival.party(), kind, word.word, arrival.id) };
+    Ok(consent::note(tx, now, &[noted]).await?.contains(&true))
+}
+
+/// What a blocked sender's word does: it counts, and is not answered.
+pub(super) async fn of_blocked(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    arrival: &Arrival,
+    word: Keyword,
+) -> Result<(), Failure> {
+    let kind = match word.wish {
+        Wish::Help => return Ok(()),
+        Wish::Stop => ConsentKind::OptOut,
+        Wish::Yes if !consent::awaits_yes(tx, &[arrival.party()]).await?.contains(&true) => return Ok(()),
+        Wish::Start | Wish::Yes => ConsentKind::OptIn,
+    };
+    note(tx, now, arrival, kind, word).await.map(|_| ())
+}
+
+/// START from somebody who never opted out, YES from somebody who was not asked: a text like any other.
 async fn as_text(
     tx: &Transaction<'_>,
     now: Timestamp,

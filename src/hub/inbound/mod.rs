@@ -13,10 +13,12 @@ use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::consent::Party;
 use super::contact::{self, Contact, Ending};
 use super::entry::{self, Entry};
 use super::memory;
 use super::room::{self, Ends, Room};
+use super::sender::{self, Withheld};
 use super::session::{self, Session};
 use super::sql;
 use crate::facts::envelope::{Publication, Reason};
@@ -31,7 +33,7 @@ use crate::tenant::point_of_contact::PointOfContact;
 pub enum Kind {
     /// A text for an agent.
     Text,
-    /// STOP, START or HELP, exactly.
+    /// STOP, START, HELP or YES, exactly.
     Keyword(Keyword),
     /// A visitor left the chat.
     Left,
@@ -60,6 +62,16 @@ pub struct Arrival {
     pub traceparent: Option<String>,
     /// What it is.
     pub kind: Kind,
+    /// Its sender is blocked, or writes too much.
+    pub withheld: Option<Withheld>,
+}
+
+impl Arrival {
+    /// Whose consent it is about.
+    #[must_use]
+    pub fn party(&self) -> Party<'_> {
+        (self.ends.tenant.as_str(), &self.ends.our_number, &self.ends.customer_number)
+    }
 }
 
 /// What became of an arrival: publications (to be kept where they do not follow from rows), or a reason to set it aside.
@@ -72,6 +84,22 @@ pub struct Recorded {
     pub said: Vec<Publication>,
     /// They follow from more than its own entry, room and contact: keep them for a repeat.
     pub is_kept: bool,
+}
+
+impl Recorded {
+    fn silent() -> Self {
+        Self { said: Vec::new(), is_kept: false }
+    }
+}
+
+/// Records the texts of blocked senders: they open, join and answer nothing, but a word about consent counts.
+pub async fn record_blocked(tx: &Transaction<'_>, now: Timestamp, blocked: &[Arrival]) -> Result<(), Failure> {
+    for arrival in blocked {
+        if let Kind::Keyword(word) = arrival.kind {
+            keyword::of_blocked(tx, now, arrival, word).await?;
+        }
+    }
+    sender::withhold(tx, now, &blocked.iter().collect::<Vec<_>>()).await
 }
 
 /// A conversation as it stands, under its room's lock.

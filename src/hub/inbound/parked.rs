@@ -19,7 +19,7 @@ pub(super) async fn wake(
     conversations: &mut HashMap<Ends, Conversation>,
 ) -> Result<(), Failure> {
     let mut asleep: Vec<(Slug, &Arrival)> = Vec::new();
-    for arrival in wave.iter().filter(|a| a.kind == Kind::Text) {
+    for arrival in wave.iter().filter(|a| a.kind == Kind::Text && a.withheld.is_none()) {
         let parked_by = conversations.get(&arrival.ends).and_then(Conversation::parked_by);
         let is_first = asleep.iter().all(|(_, other)| other.ends != arrival.ends);
         asleep.extend(parked_by.filter(|_| is_first).map(|agent| (agent.clone(), arrival)));

@@ -13,7 +13,7 @@ use crate::flow::said;
 use crate::hub::contact::{self, Contact};
 use crate::hub::entry::{self, Entry};
 use crate::hub::room::{self, Ends, Room};
-use crate::hub::session;
+use crate::hub::{sender, session};
 
 pub(super) async fn record(
     tx: &Transaction<'_>,
@@ -24,8 +24,17 @@ pub(super) async fn record(
     let mut results: Vec<(usize, Fate)> = Vec::with_capacity(wave.len());
     let mut entries: Vec<(&Arrival, Entry)> = Vec::with_capacity(wave.len());
     let mut queued: Vec<Contact> = Vec::new();
+    let mut withheld: Vec<&Arrival> = Vec::new();
     for (nth, arrival) in wave.iter().enumerate().filter(|(_, a)| a.kind == Kind::Text) {
         let Some(conversation) = conversations.get_mut(&arrival.ends) else { continue };
+        if arrival.withheld.is_some() && conversation.would_begin() {
+            withheld.push(arrival);
+            let beside = conversation.beside.as_ref().filter(|(cause, _)| *cause == arrival.id);
+            let said: Vec<Publication> = beside.iter().flat_map(|(_, said)| said.clone()).collect();
+            let is_kept = !said.is_empty();
+            results.push((arrival.index, Ok(Recorded { said, is_kept })));
+            continue;
+        }
         if conversation.room.is_none() {
             if !arrival.point.is_live {
                 results.push((arrival.index, Err(disabled())));
@@ -40,6 +49,7 @@ pub(super) async fn record(
         }
         entries.extend(conversation.entry(now, arrival).map(|entry| (arrival, entry)));
     }
+    sender::withhold(tx, now, &withheld).await?;
     let timers = write(tx, now, &entries, &queued, conversations).await?;
     for (arrival, entry) in &entries {
         let Some(conversation) = conversations.get(&arrival.ends) else { continue };
@@ -47,6 +57,13 @@ pub(super) async fn record(
         results.push((arrival.index, Ok(say(now, arrival, entry, &queued, conversation, timer))));
     }
     Ok(results)
+}
+
+impl Conversation {
+    /// Whether a text would begin something: a room, a contact, a step of a flow, a place in the queue again.
+    fn would_begin(&self) -> bool {
+        self.contact.as_ref().is_none_or(|contact| matches!(contact.state.as_str(), "prequeue" | "parked"))
+    }
 }
 
 fn new_contact(now: Timestamp, nth: usize, arrival: &Arrival, conversation: &Conversation) -> Option<Contact> {

@@ -225,13 +225,18 @@ pub const INVARIANTS: &[Invariant] = &[
         number: 11,
         name: "nothing_leaves_after_stop",
         says: "nothing leaves for a customer who opted out, except the one confirmation",
-        sql: "select format('text %s was sent to a customer who had opted out', s.id)
-              from sms s, lateral (
-                select k.kind, k.at from consent_entries k
-                where k.tenant = s.tenant and k.our_number = s.our_number and k.customer_number = s.customer_number
-                  and k.at < s.claimed_at order by k.nr desc limit 1) k
-              where k.kind = 'opt_out' and not s.is_confirmation and k.at < s.claimed_at - {slack}
-                and s.state in ('sending', 'submitted', 'delivered', 'undelivered', 'unknown')",
+        sql: "select format('text %s was sent to a customer who had opted out', s.id) from sms s
+              where not s.is_confirmation and s.state in ('sending', 'submitted', 'delivered', 'undelivered', 'unknown')
+                and exists (
+                  select 1 from consent_entries k
+                  where k.tenant = s.tenant and k.customer_number = s.customer_number and k.kind = 'opt_out'
+                    and k.scope <> 'campaign' and (k.our_number = s.our_number or k.scope <> 'number')
+                    and k.at < s.claimed_at - {slack}
+                    and not exists (
+                      select 1 from consent_entries i
+                      where i.tenant = k.tenant and i.customer_number = k.customer_number and i.kind = 'opt_in'
+                        and i.nr > k.nr and i.effective_at >= k.effective_at and i.at < s.claimed_at
+                        and (i.scope <> 'number' or k.scope <> 'number' or i.our_number = k.our_number)))",
     },
     Invariant {
         number: 11,
@@ -248,16 +253,22 @@ pub const INVARIANTS: &[Invariant] = &[
         number: 11,
         name: "opt_outs_follow_the_ledger",
         says: "who is opted out is who last said so",
-        sql: "select format('the ledger''s entry %s is %s, the fold says otherwise', k.id, k.kind)
-              from (select distinct on (tenant, our_number, customer_number) id, tenant, our_number, customer_number, kind
-                    from consent_entries order by tenant, our_number, customer_number, nr desc) k
-              left join opt_outs o on o.tenant = k.tenant and o.our_number = k.our_number
-                and o.customer_number = k.customer_number
-              where (k.kind = 'opt_out') <> (o.tenant is not null)
+        sql: "with stands as (
+                select distinct k.tenant, k.customer_number, k.scope, k.scope_value,
+                       case when k.scope = 'number' then k.our_number else '' end as our_number
+                from consent_entries k
+                where k.kind = 'opt_out' and not exists (
+                  select 1 from consent_entries i
+                  where i.tenant = k.tenant and i.customer_number = k.customer_number and i.kind = 'opt_in' and i.nr > k.nr
+                    and i.effective_at >= k.effective_at
+                    and (i.scope <> 'number' or k.scope <> 'number' or i.our_number = k.our_number)))
+              select format('an opt-out of tenant %s stands in the ledger, the fold says otherwise', tenant) from (
+                select tenant, customer_number, scope, scope_value, our_number from stands
+                except select tenant, customer_number, scope, scope_value, our_number from opt_outs) lacks
               union all
-              select format('an opt-out of tenant %s since %s has no entry in the ledger', o.tenant, o.since) from opt_outs o
-              where not exists (select 1 from consent_entries k where k.tenant = o.tenant
-                and k.our_number = o.our_number and k.customer_number = o.customer_number)",
+              select format('an opt-out of tenant %s has no entry in the ledger that stands', tenant) from (
+                select tenant, customer_number, scope, scope_value, our_number from opt_outs
+                except select tenant, customer_number, scope, scope_value, our_number from stands) more",
     },
     Invariant {
         number: 12,

@@ -136,11 +136,7 @@ fn received(carrier: &Slug, now: Timestamp, text: &Text) -> Publication {
         received_at: at_most(now, text.received_at),
     };
     let scope = conversation(&text.to, text.to_country.as_deref().unwrap_or(""), &text.from);
-    let mut publication = Publication::to_the_hub(&fact, scope);
-    if !text.others.is_empty() {
-        publication.add("carrier_fields", Value::Object(text.others.clone()));
-    }
-    publication
+    read_from_a_request(Publication::to_the_hub(&fact, scope), &text.others)
 }
 
 fn reported(carrier: &Slug, now: Timestamp, report: &Report) -> Publication {
@@ -161,7 +157,13 @@ fn reported(carrier: &Slug, now: Timestamp, report: &Report) -> Publication {
         part: report.part,
         reported_at: at_most(now, report.reported_at),
     };
-    Publication::to_the_hub(&fact, carrier.as_str())
+    read_from_a_request(Publication::to_the_hub(&fact, carrier.as_str()), &Map::new())
+}
+
+/// Marks a fact as read from a carrier's request: its times do not count in telling a repeat.
+fn read_from_a_request(mut publication: Publication, others: &Map<String, Value>) -> Publication {
+    publication.add("carrier_fields", Value::Object(others.clone()));
+    publication
 }
 
 /// A request of the carrier's that could not be read: a fact that the worker sets aside, with the request as it came.

@@ -87,6 +87,12 @@ pub const COMMON: &[Key] = &[
         is_required: false,
         meaning: "most texts that one process has under way at once; default 16",
     },
+    Key {
+        name: "opt_outs",
+        form: Form::Word(&["self", "provider"]),
+        is_required: false,
+        meaning: "who answers STOP, START and HELP: self (the default), or provider where the carrier does",
+    },
 ];
 
 /// The settings of one connection, secrets read.

@@ -16,6 +16,8 @@ pub struct Carrier {
     pub kind: Option<At<String>>,
     /// Where it is, other than by default.
     pub url: Option<String>,
+    /// Who answers STOP, START and HELP: `self` or `provider`.
+    pub opt_outs: String,
     /// What stands under the other keys.
     pub settings: Map<String, Value>,
 }
@@ -39,7 +41,8 @@ impl Reader<'_> {
             }
         }
         let url = settings.remove("url").and_then(|url| url.as_str().map(str::to_owned));
-        Carrier { id, kind, url, settings }
+        let opt_outs = settings.remove("opt_outs").and_then(|word| word.as_str().map(str::to_owned));
+        Carrier { id, kind, url, opt_outs: opt_outs.unwrap_or_else(|| "self".to_owned()), settings }
     }
 
     fn setting(&mut self, part: Part<'_>, key: &Key) -> Option<Value> {

@@ -106,12 +106,13 @@ const BREACHES: &[(&str, &str, &str)] = &[
         "who had opted out",
     ),
     ("one_confirmation", "update sms set is_confirmation = true, caused_by = (select id from sms limit 1)", "confirmations"),
-    ("one_confirmation", "update consent_entries set changed = false", "that was none"),
+    ("one_confirmation", "alter table consent_entries disable trigger user; update consent_entries set changed = false;
+         alter table consent_entries enable trigger user", "that was none"),
     ("opt_outs_follow_the_ledger", "delete from opt_outs", "the fold says otherwise"),
     (
         "opt_outs_follow_the_ledger",
         "insert into opt_outs (tenant, our_number, customer_number, since) values ('three-bears', '+1', '+2', now())",
-        "no entry in the ledger",
+        "no entry in the ledger that stands",
     ),
     (
         "tenants_are_apart",

@@ -13,7 +13,7 @@ const CUSTOMER: &str = "+15550100100";
 
 fn word(kind: ConsentKind, customer: &'static str, cause: u128) -> Noted<'static> {
     let caused_by = FactId(Uuid::from_u128(cause));
-    Noted { tenant: "bears", our_number: OURS, customer_number: customer, kind, keyword: "STOP", caused_by }
+    Noted::by_keyword(("bears", OURS, customer), kind, "STOP", caused_by)
 }
 
 async fn noted(database: &Database, now: Timestamp, words: &[Noted<'_>]) -> Vec<bool> {
