@@ -113,13 +113,7 @@ async fn into_room(
     ask: &Outreach<'_>,
     point: &PointOfContact,
 ) -> Result<Posted, Failure> {
-    let ends = Ends {
-        tenant: ask.tenant.clone(),
-        channel: "sms".into(),
-        our_number: point.number.clone(),
-        our_country: point.number_country.clone(),
-        customer_number: ask.to.to_owned(),
-    };
+    let ends = ends_of(ask, point);
     let mut said = Vec::new();
     let mut found = room::lock_open(tx, &[&ends]).await?.pop();
     let ids: Vec<RoomId> = found.iter().map(|r| r.id).collect();
@@ -177,6 +171,16 @@ async fn into_room(
     said.push(entry::say(&line, &room.ends));
     said.extend(text.iter().map(|text| super::say(now, text, decision.as_ref())));
     Ok(Posted::Done(said))
+}
+
+fn ends_of(ask: &Outreach<'_>, point: &PointOfContact) -> Ends {
+    Ends {
+        tenant: ask.tenant.clone(),
+        channel: "sms".into(),
+        our_number: point.number.clone(),
+        our_country: point.number_country.clone(),
+        customer_number: ask.to.to_owned(),
+    }
 }
 
 /// Quiet hours of this text.

@@ -129,10 +129,8 @@ fn why_not(
         return None;
     }
     let is_never = rooms.quiet.get(&reply.room_id).is_some_and(|decision| decision.never().is_some());
-    match rooms.opted_out.contains(&reply.room_id) {
-        true => Some(Refusal::OptedOut),
-        false => is_never.then_some(Refusal::NoHours),
-    }
+    let is_out = rooms.opted_out.contains(&reply.room_id);
+    if is_out { Some(Refusal::OptedOut) } else { is_never.then_some(Refusal::NoHours) }
 }
 
 fn asking(room: &Room) -> Asking<'_> {

@@ -2,4 +2,5 @@
 
 mod consent;
 mod leaves_once;
+mod quiet_hours;
 mod twilio;
