@@ -31,6 +31,7 @@ pub const SETTINGS: &[Described] = &[
     ("TEXTHUB_SIMULATOR_URL", "http://127.0.0.1:8081", "where send_sms finds the carrier simulator"),
     ("TEXTHUB_SIMULATOR_RECORD", ".texthub/simulator", "folder of the carrier simulator's record"),
     ("TEXTHUB_WEBHOOK_PRIVATE", "", "private networks that webhooks may call, as 10.0.0.0/8,127.0.0.1; otherwise none"),
+    ("TEXTHUB_CONSENT_KEY", "", "secret under which forgotten customers' numbers are kept as hashes; also as …_FILE"),
     ("TEXTHUB_LOG", "info", "what is logged, as in `info,texthub=debug`"),
     ("TEXTHUB_LOG_FORMAT", "", "json or text; by default text on a terminal, else json"),
     ("TEXTHUB_CRASH_AT", "", "for tests: worker:point[:n], where the process ends at once"),
@@ -59,6 +60,8 @@ pub struct Config {
     pub simulator_record: String,
     /// Private networks that webhooks may call.
     pub webhook_private: Allowed,
+    /// Of the hashes of forgotten customers; may be empty.
+    pub consent_key: SecretString,
     /// Filter of logs.
     pub log: String,
     /// json, text or empty.
@@ -114,6 +117,7 @@ impl Config {
             simulator_url: text("TEXTHUB_SIMULATOR_URL"),
             simulator_record: text("TEXTHUB_SIMULATOR_RECORD"),
             webhook_private: private.clone().unwrap_or_default(),
+            consent_key: text("TEXTHUB_CONSENT_KEY").into(),
             log: text("TEXTHUB_LOG"),
             log_format: text("TEXTHUB_LOG_FORMAT"),
             crash_at: Some(text("TEXTHUB_CRASH_AT")).filter(|at| !at.is_empty()),

@@ -74,6 +74,12 @@ enum Command {
     Health,
     /// Change the number of partitions, while nothing runs.
     Partitions(commands::partitions::Asked),
+    /// Who opted out or in, and the proof: list, show, export, import, opt-out, opt-in, ask, forget, judge.
+    #[command(subcommand)]
+    Consent(Box<commands::consent::Asked>),
+    /// Block senders, and show whose texts do nothing.
+    #[command(subcommand)]
+    Block(commands::block::Asked),
     /// Show rooms, queue, agents and timers, live.
     Watch(commands::watch::Asked),
     /// Tell why a contact is where it is, and why each agent does not get it.
@@ -154,6 +160,8 @@ async fn main() -> ExitCode {
         Command::Flow(asked) => commands::flow::run(&asked).await,
         Command::Health => commands::health::run().await,
         Command::Partitions(asked) => commands::partitions::run(&asked).await,
+        Command::Consent(asked) => commands::consent::run(&asked).await,
+        Command::Block(asked) => commands::block::run(&asked).await,
         Command::Watch(asked) => commands::watch::run(&asked).await,
         Command::Why(asked) => commands::why::run(&asked).await,
         Command::Simulate(asked) => commands::simulate::run(&asked).await,

@@ -389,4 +389,6 @@ fn content(sms: &SmsReceived) -> Vec<u8> {
 }
 
 #[cfg(test)]
+mod consent;
+#[cfg(test)]
 mod tests;

@@ -122,7 +122,7 @@ super::facts! {
         text: String,
         /// received for inbound, requested for outbound sms, posted for chat and notes.
         state: String,
-        /// What the hub noticed: nul_replaced, maybe_opt_out (it looks like a withdrawal of consent; an agent decides).
+        /// What the hub noticed: `nul_replaced`, `maybe_opt_out` (it looks like a withdrawal of consent; an agent decides).
         #[serde(skip_serializing_if = "Option::is_none")] flags: Option<Vec<String>>,
         /// The session's deadline after it.
         #[serde(skip_serializing_if = "Option::is_none")] deadline_at: Option<Timestamp>,

@@ -97,3 +97,11 @@ pub async fn answers(pool: &Pool) -> Result<(), PoolError> {
     client.simple_query("update settings set value = value where name = 'partitions'").await?;
     Ok(())
 }
+
+/// The database's clock, for commands: when their transaction began.
+///
+/// # Errors
+/// A database that is away.
+pub async fn now(tx: &deadpool_postgres::Transaction<'_>) -> Result<jiff::Timestamp, Failure> {
+    Ok(tx.query_one("select now()", &[]).await?.get(0))
+}

@@ -1,4 +1,4 @@
-//! `[consent]` of the tenant file: how wide a STOP reaches, what asks for a double opt-in, answers in other languages, and
+//! `[consent]` and `[texts]` of the tenant file: how wide a STOP reaches, what asks for a double opt-in, answers in other languages, and
 //! the flood limit of a sender.
 
 use serde_json::{Map, Value};
@@ -52,6 +52,14 @@ impl Consent {
 }
 
 impl Reader<'_> {
+    /// `[texts]`: answers to STOP, START and HELP.
+    pub(super) fn texts(&mut self, top: Part<'_>) -> [Option<At<String>>; 3] {
+        const INSTEAD: &str = "write [texts] with stop, start and help under it";
+        let Some(part) = self.table(top, "texts", "[texts]", INSTEAD) else { return [const { None }; 3] };
+        self.known(part, &["stop", "start", "help"]);
+        ["stop", "start", "help"].map(|key| self.text(part, key).and_then(|at| self.sized(at, key, 1600)))
+    }
+
     pub(super) fn consent(&mut self, top: Part<'_>) -> Consent {
         const INSTEAD: &str = "write [consent] with scope = \"number\" or \"tenant\" under it";
         let Some(part) = self.table(top, "consent", "[consent]", INSTEAD) else { return Consent::default() };

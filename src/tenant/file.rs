@@ -232,13 +232,6 @@ impl Reader<'_> {
         }
     }
 
-    fn texts(&mut self, top: Part<'_>) -> [Option<At<String>>; 3] {
-        const INSTEAD: &str = "write [texts] with stop, start and help under it";
-        let Some(part) = self.table(top, "texts", "[texts]", INSTEAD) else { return [const { None }; 3] };
-        self.known(part, &["stop", "start", "help"]);
-        ["stop", "start", "help"].map(|key| self.text(part, key).and_then(|at| self.sized(at, key, 1600)))
-    }
-
     fn channels(&mut self, top: Part<'_>) -> [Option<i32>; 2] {
         const INSTEAD: &str = "write [channels.chat] with slots = 2 under it, or [channels.sms]";
         let Some(part) = self.table(top, "channels", "[channels]", INSTEAD) else { return [None; 2] };

@@ -12,6 +12,7 @@ use crate::hub::sql;
 
 /// A point of contact with what receiving and outreach need of its tenant and skill.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "columns of a row")]
 pub struct PointOfContact {
     /// Whose.
     pub tenant: Slug,

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 use texthub::failure::Failure;
-use texthub::runtime::db;
 use texthub::tenant::apply::{Applied, Change, What, apply};
 use texthub::tenant::check;
 use texthub::tenant::reader::Mistake;
@@ -36,11 +35,7 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
         Err(mistakes) => return refused(asked, &name, &mistakes),
     };
     let config = super::config()?;
-    let pool = super::pool(&config)?;
-    anyhow::ensure!(
-        db::version(&pool).await.is_ok_and(|version| version == db::newest()),
-        "the schema is not at this program's version; run `texthub migrate` first"
-    );
+    let pool = super::pool_to_write(&config).await?;
     let mut client = pool.get().await?;
     let mut tries = 0;
     let applied = loop {

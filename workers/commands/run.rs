@@ -2,6 +2,7 @@
 
 use deadpool_postgres::Pool;
 use texthub::config::Config;
+use texthub::hub::consent::key;
 use texthub::hub::sql;
 use texthub::runtime::supervisor::{Process, Readiness, Role};
 use texthub::runtime::{db, faults, telemetry};
@@ -21,6 +22,7 @@ pub async fn run(names: &[String]) -> anyhow::Result<()> {
     let roles = chosen(&all, &crate::role_names(&config), names)?;
     let pool = db::pool(config.database(), "texthub run", config.database_pool).map_err(|e| anyhow::anyhow!("{e}"))?;
     let partitions = partitions(&pool, &config).await?;
+    right_key(&pool).await?;
     let readiness = Readiness::default();
     let metrics = telemetry::start_metrics().map_err(|e| anyhow::anyhow!("{e}"))?;
     let served = roles.iter().filter_map(|role| role.routes.clone()).fold(axum::Router::new(), axum::Router::merge);
@@ -83,6 +85,16 @@ async fn partitions(pool: &Pool, config: &Config) -> anyhow::Result<u32> {
         );
     }
     Ok(config.partitions)
+}
+
+/// A process that cannot tell forgotten customers must not run: it would text those who opted out, or nobody.
+async fn right_key(pool: &Pool) -> anyhow::Result<()> {
+    let mut client = pool.get().await?;
+    let tx = client.transaction().await?;
+    match key::mistake(&tx).await.map_err(|failure| anyhow::anyhow!("{failure}"))? {
+        Some(mistake) => anyhow::bail!("{mistake}"),
+        None => Ok(()),
+    }
 }
 
 fn listen_for_signals(stop: &CancellationToken) -> anyhow::Result<()> {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{ConsentKind, Noted, note};
 use crate::facts::envelope::Publication;
-use crate::facts::ids::{EntryId, FactId, RoomId, SmsId};
+use crate::facts::ids::{EntryId, FactId, RoomId, Slug, SmsId};
 use crate::facts::said::{Author, Direction};
 use crate::failure::Failure;
 use crate::hub::entry::{self, Entry};
@@ -53,6 +53,25 @@ pub async fn ask(
         agent: None,
         caused_by: cause,
     });
+    let (line, outbound) = line(now, cause, &room, carrier, text);
+    let mut said = Vec::new();
+    if is_new {
+        room::open(tx, &[&room], &[None]).await?;
+        said.push(room::say_opened(&room, "opt_in_asked"));
+    }
+    entry::append(tx, &[&line]).await?;
+    outbound::request(tx, now, &[&outbound]).await?;
+    said.push(entry::say(&line, &room.ends));
+    said.push(outbound::say(now, &outbound));
+    if is_new {
+        room::close(tx, now, &[Closing { id: room.id, cause, reason: "opt_in_asked".into(), outcome: None }]).await?;
+        said.push(room::say_closed(now, cause, room.id, &room.ends, "opt_in_asked"));
+    }
+    Ok(Some(said))
+}
+
+/// The question as an entry, and as a text to be sent.
+fn line(now: Timestamp, cause: FactId, room: &Room, carrier: Slug, text: String) -> (Entry, Outbound) {
     let sms_id = SmsId(cause.row("sms", 0));
     let line = Entry {
         room_id: room.id,
@@ -85,18 +104,5 @@ pub async fn ask(
         is_confirmation: false,
         caused_by: cause,
     };
-    let mut said = Vec::new();
-    if is_new {
-        room::open(tx, &[&room], &[None]).await?;
-        said.push(room::say_opened(&room, "opt_in_asked"));
-    }
-    entry::append(tx, &[&line]).await?;
-    outbound::request(tx, now, &[&outbound]).await?;
-    said.push(entry::say(&line, &room.ends));
-    said.push(outbound::say(now, &outbound));
-    if is_new {
-        room::close(tx, now, &[Closing { id: room.id, cause, reason: "opt_in_asked".into(), outcome: None }]).await?;
-        said.push(room::say_closed(now, cause, room.id, &room.ends, "opt_in_asked"));
-    }
-    Ok(Some(said))
+    (line, outbound)
 }

@@ -56,22 +56,16 @@ impl Row {
             ..Noted::by_keyword((tenant, &self.our_number, &self.customer_number), self.kind, "", self.caused_by)
         }
     }
-
-    /// Which of our numbers it names; empty where its scope is wider than one.
-    #[must_use]
-    pub fn our_number(&self) -> &str {
-        &self.our_number
-    }
 }
 
 /// A mistake and its line.
 pub type Mistake = (usize, String);
 
-/// Reads a list of a tenant; `now` bounds its times.
+/// Reads a list of a tenant with these numbers; `now` bounds its times.
 ///
 /// # Errors
 /// Every mistake.
-pub fn read(text: &str, tenant: &Slug, now: Timestamp) -> Result<Vec<Row>, Vec<Mistake>> {
+pub fn read(text: &str, tenant: &Slug, ours: &[String], now: Timestamp) -> Result<Vec<Row>, Vec<Mistake>> {
     let mut records =
         split(text.strip_prefix('\u{feff}').unwrap_or(text)).map_err(|mistake| vec![mistake])?.into_iter();
     let header: Vec<String> = records.next().map(|(_, header)| header).unwrap_or_default();
@@ -103,7 +97,8 @@ pub fn read(text: &str, tenant: &Slug, now: Timestamp) -> Result<Vec<Row>, Vec<M
             Some(fields[place].trim()).filter(|field| !field.is_empty())
         };
         match row(line, tenant, now, &of) {
-            Ok(row) => rows.push(row),
+            Ok(row) if row.our_number.is_empty() || ours.contains(&row.our_number) => rows.push(row),
+            Ok(row) => mistakes.push((line, format!("{:?} is no number of {tenant}", row.our_number))),
             Err(wrong) => mistakes.extend(wrong.into_iter().map(|what| (line, what))),
         }
     }
@@ -228,7 +223,12 @@ mod tests {
     use super::*;
 
     fn list(text: &str) -> Result<Vec<Row>, Vec<Mistake>> {
-        read(text, &Slug::new("bears").unwrap(), Timestamp::from_second(1_800_000_000).unwrap())
+        read(
+            text,
+            &Slug::new("bears").unwrap(),
+            &["+15550100001".to_owned()],
+            Timestamp::from_second(1_800_000_000).unwrap(),
+        )
     }
 
     #[test]
@@ -249,10 +249,10 @@ mod tests {
     #[test]
     fn all_mistakes_are_told_with_their_lines() {
         let text = "customer_number,kind,our_number,scope,at\n555,opt_out,,,\n+15550100100,maybe,,number,soon\n\
-                    +15550100100,opt_in,,,2100-01-01T00:00:00Z\nx\n+15550100100,opt_in_asked,,,\n";
+                    +15550100100,opt_in,,,2100-01-01T00:00:00Z\nx\n+15550100100,opt_in_asked,,,\n+15550100100,opt_out,+15550100009,,\n";
         let mistakes = list(text).unwrap_err();
         let lines: Vec<usize> = mistakes.iter().map(|mistake| mistake.0).collect();
-        assert_eq!(lines, [3, 3, 3, 4, 5, 6], "{mistakes:?}");
+        assert_eq!(lines, [3, 3, 3, 4, 5, 6, 7], "{mistakes:?}");
         for (text, what) in [
             ("number,kind\n", "no column"),
             ("kind\n", "lacks the column customer_number"),

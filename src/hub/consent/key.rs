@@ -1,5 +1,5 @@
 //! The key under which forgotten customers are kept as hashes. A process has one or none, set at its start from
-//! TEXTHUB_CONSENT_KEY: whoever reads consent needs it, and it never goes to Postgres. What Postgres keeps is a
+//! `TEXTHUB_CONSENT_KEY`: whoever reads consent needs it, and it never goes to Postgres. What Postgres keeps is a
 //! fingerprint, by which a wrong key is told.
 
 use std::sync::OnceLock;

@@ -44,7 +44,7 @@ pub const INVARIANTS: &[Invariant] = &[
     Invariant {
         number: 3,
         name: "one_entry_per_text",
-        says: "a text is recorded once, and every recorded text has its entry",
+        says: "a text is recorded once, and every recorded text has its entry, or was withheld",
         sql: "select format('fact %s has %s entries', caused_by, count(*)) from entries
               group by caused_by, ordinal having count(*) > 1
               union all
@@ -52,6 +52,7 @@ pub const INVARIANTS: &[Invariant] = &[
               where (h.worker = 'receive_sms' and h.fact in ('sms.received', 'chat.received') or h.worker = 'post_reply')
                 and h.outcome = 'recorded'
                 and not exists (select 1 from entries e where e.caused_by = h.id)
+                and not exists (select 1 from withheld_texts w where w.id = h.id)
               union all
               select format('fact %s is a repeat of %s and has an entry of its own', h.id, h.first_id) from heard h
               where h.outcome = 'repeat' and exists (select 1 from entries e where e.caused_by = h.id)

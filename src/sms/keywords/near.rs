@@ -58,11 +58,11 @@ fn is_opt_out(text: &str, customer_number: &str) -> bool {
 fn has_phrase(counting: &[&Near], words: &[&str]) -> bool {
     (0..words.len()).any(|from| {
         let phrases = counting.iter().filter_map(|near| near.phrases.get(words[from])).flatten();
-        phrases.into_iter().any(|phrase| words[from..].starts_with(phrase))
+        phrases.into_iter().any(|phrase| phrase.len() > 1 && words[from..].starts_with(phrase))
     })
 }
 
-/// A keyword, or one with a typing error, among words of courtesy.
+/// A keyword, one with a typing error, or a listed word among words of courtesy.
 fn is_wrapped(counting: &[&Near], words: &[&str], customer_number: &str) -> bool {
     let mut core: Vec<&str> =
         words.iter().copied().filter(|word| !counting.iter().any(|near| near.polite.contains(word))).collect();
@@ -72,7 +72,11 @@ fn is_wrapped(counting: &[&Near], words: &[&str], customer_number: &str) -> bool
     }
     let is_stop = keyword(&core.join(" "), customer_number).is_some_and(|keyword| keyword.wish == Wish::Stop);
     let [word] = core[..] else { return is_stop };
-    is_stop || has_typing_error(counting, word)
+    let is_listed = || {
+        let mut phrases = counting.iter().filter_map(|near| near.phrases.get(word)).flatten();
+        phrases.any(|phrase| phrase.len() == 1)
+    };
+    is_stop || is_listed() || has_typing_error(counting, word)
 }
 
 fn has_typing_error(counting: &[&Near], word: &str) -> bool {

@@ -113,6 +113,8 @@ fn what_looks_like_a_withdrawal_is_flagged() {
         "STOP STOP STOP",
         "unsubscibe me",
         "unsubcribe",
+        "unsub pls",
+        "please unsubscribe from these alerts",
         "I want to cancel my subscription",
         "remove me from your list",
         "I said don't text me anymore!!",
@@ -147,9 +149,25 @@ fn what_only_holds_such_a_word_is_not() {
         "thanks",
         "please",
         "where is the remote",
+        "Win a bowl of porridge! Text BOWL to 55501. Unsub STOP",
     ];
     for text in others {
         assert!(!is_near_miss(text, US), "{text:?}");
     }
     assert!(!is_near_miss(&format!("{} stop texting", "word ".repeat(60)), US));
+}
+
+/// `TEXTHUB_CORPUS` names a folder with uci-sms-spam.tsv; without it there is nothing to judge.
+#[test]
+fn no_line_of_the_corpus_is_taken_for_an_opt_out_and_few_are_flagged() {
+    let Some(folder) = crate::config::Config::given("TEXTHUB_CORPUS") else { return };
+    let text = std::fs::read_to_string(std::path::Path::new(&folder).join("uci-sms-spam.tsv")).unwrap();
+    let lines: Vec<&str> = text.lines().skip(1).map(|line| line.split_once('\t').unwrap().1).collect();
+    assert!(lines.len() > 5_000);
+    for number in [US, DE, "+34612345678", "+33612345678"] {
+        let exact = lines.iter().filter(|line| wish(line, number) == Some(Wish::Stop)).count();
+        assert_eq!(exact, 0, "none is nothing but such a word");
+        let near = lines.iter().filter(|line| is_near_miss(line, number)).count();
+        assert!(near * 100 <= lines.len(), "{near} of {} as {number}", lines.len());
+    }
 }

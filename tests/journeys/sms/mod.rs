@@ -2,5 +2,6 @@
 
 mod consent;
 mod leaves_once;
+mod proof;
 mod quiet_hours;
 mod twilio;

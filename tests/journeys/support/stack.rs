@@ -19,6 +19,9 @@ use super::servers::Servers;
 /// How long anything may take to happen.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The key of forgotten customers, of every process and of the tests themselves.
+pub const CONSENT_KEY: &str = "a key for tests alone";
+
 /// Database, vhost and folder.
 pub struct Stack {
     /// Migrated.
@@ -108,6 +111,7 @@ impl Stack {
             .env("TEXTHUB_PARTITIONS", self.partitions.to_string())
             .env("TEXTHUB_WEBHOOK_PRIVATE", self.webhook_private)
             .env("TEXTHUB_PUBLIC_URL", &self.public_url)
+            .env("TEXTHUB_CONSENT_KEY", CONSENT_KEY)
             .env("TEXTHUB_CRASH_AT", crash_at)
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log).unwrap())
@@ -153,6 +157,7 @@ impl Stack {
         command
             .env("TEXTHUB_DATABASE_URL", &self.database.url)
             .env("TEXTHUB_AMQP_URL", &self.amqp_url)
+            .env("TEXTHUB_CONSENT_KEY", CONSENT_KEY)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
