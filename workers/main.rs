@@ -119,6 +119,7 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::caller(call_webhook::CallWebhook::new(config.webhook_private.clone())),
         Role::pass("reconcile", reconcile::Match),
         Role::pass("reconcile", reconcile::Sweep::default()),
+        Role::pass("reconcile", reconcile::release::Release),
     ];
     roles.push(gateway::role(config));
     roles.push(carrier_simulator::role(config));

@@ -153,6 +153,7 @@ fn as_outreach(message: &Message<Written>) -> Option<Outreach<'_>> {
         to: &o.to,
         our_number: o.our_number.as_deref(),
         skill: o.skill.as_ref(),
+        purpose: o.purpose,
         line,
         traceparent: message.traceparent.as_deref(),
     })

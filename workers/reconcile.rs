@@ -336,7 +336,8 @@ async fn texts(tx: &Transaction<'_>, ctx: &Context, held: bool) -> Result<Vec<Pu
     let rows = sql::rows(
         tx,
         "with waiting as (
-           select id from sms s where state in ('requested', 'held') and (state = 'held') = $5 and requested_at < $1
+           select id from sms s where state in ('requested', 'held') and not_before is null and (state = 'held') = $5
+             and requested_at < $1
              -- what waits for somebody to look at its carrier comes with that
              and not ($5 and exists (select 1 from carriers c where c.id = s.carrier and c.paused_at is not null))
            order by requested_at limit $2 for update skip locked),
@@ -376,5 +377,6 @@ async fn waited_too_long(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(Str
         .collect())
 }
 
+pub mod release;
 #[cfg(test)]
 mod tests;

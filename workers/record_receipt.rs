@@ -151,6 +151,7 @@ fn changed(ledger: &Ledger, id: SmsId, message: &Message<Became>, ctx: &Context)
         entry_id: sms.entry_id,
         status: sms.state,
         reason: sms.reason.clone(),
+        until: if let Became::SmsHeld(fact) = &message.body { fact.until } else { None },
     };
     Some(Publication::of(&fact, sms.scope()).traced(message.traceparent.as_deref()))
 }

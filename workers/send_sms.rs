@@ -20,10 +20,11 @@ use texthub::sms::carrier::lines::{Line, Lines};
 use texthub::sms::carrier::pause::Pauses;
 use texthub::sms::carrier::{Outgoing, Sent, Surroundings};
 use texthub::sms::number::recipient;
+use texthub::sms::quiet::{self, Decision};
 use texthub::sms::sending::{self, Sms, Standing, Step};
 use texthub::sms::turn::{self, Asked, Turn};
 
-use said::{failed, held, submitted, unanswered};
+use said::{failed, held, held_until, submitted, unanswered};
 
 heard! {
     /// What is to leave.
@@ -109,6 +110,7 @@ impl Caller for SendSms {
                     (Some(Turn::OptedOut), _) => done(failed(message, sms, ctx.now, "opted_out")),
                     (Some(Turn::Refuse(word)), _) => done(failed(message, sms, ctx.now, word)),
                     (Some(Turn::Unanswered), _) => done(unanswered(message, sms, ctx.now, "claimed_before")),
+                    (Some(Turn::Quiet(until)), _) => done(held_until(message, sms, ctx.now, until)),
                     (Some(Turn::Hold(why)), _) => done(held(message, sms, ctx.now, why)),
                     (Some(Turn::Known), _) => Claim::Settled(say_again(message, sms, known.get(&sms.id), ctx.now)),
                     (Some(Turn::Wait(why)), _) => {
@@ -202,7 +204,9 @@ impl SendSms {
         let mut rooms: Vec<RoomId> = found.iter().map(|(_, sms)| sms.room_id).collect();
         rooms.sort_unstable();
         rooms.dedup();
-        let unsent = sending::unsent(tx, &rooms).await?;
+        let unsent = sending::unsent(tx, ctx.now, &rooms).await?;
+        let ids: Vec<SmsId> = found.iter().map(|(_, sms)| sms.id).collect();
+        let quiet = quiet::rows::at_claim(tx, ctx.now, &ids).await?;
         let asked: Vec<Asked<'_>> = found
             .iter()
             .zip(opted_out)
@@ -219,7 +223,8 @@ impl SendSms {
                     attempt: message.attempt,
                     is_redelivered: message.is_redelivered,
                     is_opted_out,
-                    unfit: recipient::never(&sms.customer_number),
+                    unfit: recipient::never(&sms.customer_number).or(quiet.get(&sms.id).and_then(Decision::never)),
+                    quiet: quiet.get(&sms.id).and_then(|decision| decision.until),
                     paused,
                     takes_our_id,
                 }
@@ -281,7 +286,7 @@ async fn take(
     found: &[(&Message<ToSend>, &Sms)],
     turns: &[Turn],
 ) -> Result<HashMap<SmsId, Vec<SubmittedPart>>, Failure> {
-    let (mut steps, mut waiting, mut known) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut steps, mut waiting, mut known, mut quiet) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for ((message, sms), turn) in found.iter().zip(turns) {
         let mut go = |to, reason: Option<&str>| {
             steps.push(Step { id: sms.id, to, reason: reason.map(str::to_owned), cause: message.id });
@@ -291,6 +296,7 @@ async fn take(
             Turn::OptedOut => go(SmsStatus::Failed, Some("opted_out")),
             Turn::Refuse(word) => go(SmsStatus::Failed, Some(word)),
             Turn::Unanswered => go(SmsStatus::Unknown, Some("claimed_before")),
+            Turn::Quiet(until) => quiet.push((sms.id, message.id, *until)),
             Turn::Hold(why) => go(SmsStatus::Held, Some(why)),
             Turn::Wait(_) => waiting.push(sms.id),
             Turn::Known => known.push(sms.id),
@@ -298,6 +304,7 @@ async fn take(
     }
     sending::advance(tx, ctx.now, &steps).await?;
     sending::begin_tries(tx, ctx.now, &waiting).await?;
+    quiet::rows::hold(tx, &quiet).await?;
     if known.is_empty() { Ok(HashMap::new()) } else { sending::parts(tx, &known).await }
 }
 
@@ -351,7 +358,10 @@ fn say_again(message: &Message<ToSend>, sms: &Sms, parts: Option<&Vec<SubmittedP
     let reason = sms.reason.as_deref().unwrap_or_default();
     let publication = match (sms.submitted_at, sms.state) {
         (Some(at), _) => submitted(message, sms, at, parts.cloned().unwrap_or_default()),
-        (None, SmsStatus::Held) => held(message, sms, now, reason),
+        (None, SmsStatus::Held) => match sms.not_before {
+            Some(until) => held_until(message, sms, now, until),
+            None => held(message, sms, now, reason),
+        },
         (None, SmsStatus::Failed) => failed(message, sms, sms.final_at.unwrap_or(now), reason),
         (None, _) => unanswered(message, sms, sms.claimed_at.unwrap_or(now), reason),
     };

@@ -120,5 +120,5 @@ hearable! {
     SmsSubmitted ["sms_id", "parts", "reason"],
     SmsFailed ["sms_id", "parts", "reason"],
     SmsUnanswered ["sms_id", "parts", "reason"],
-    SmsHeld ["sms_id", "parts", "reason"],
+    SmsHeld ["sms_id", "parts", "reason", "until"],
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::envelope::{Described, Reason, To};
 use super::ids::{ContactId, FactId, OfferId, RoomId, Slug};
+use super::purpose::Purpose;
 
 /// A body that a worker can hear.
 pub trait Hearable: DeserializeOwned {
@@ -276,6 +277,8 @@ hear! {
         #[serde(default)] our_number: Option<String>,
         /// Whose number to use, and under which skill it counts.
         #[serde(default)] skill: Option<Slug>,
+        /// What it is for; else conversational where the customer wrote in the room, else as the tenant's outreach.
+        #[serde(default)] purpose: Option<Purpose>,
         /// When.
         written_at: Timestamp,
     }

@@ -4,6 +4,7 @@ pub mod due;
 pub mod envelope;
 pub mod heard;
 pub mod ids;
+pub mod purpose;
 pub mod said;
 
 /// Declares facts: the struct, its name on the wire and where it goes.

@@ -366,6 +366,8 @@ super::facts! {
         parts: Vec<SubmittedPart>,
         /// Why.
         #[serde(default, skip_serializing_if = "Option::is_none")] reason: Option<String>,
+        /// For quiet hours: when it will leave.
+        #[serde(default, skip_serializing_if = "Option::is_none")] until: Option<Timestamp>,
     }
     /// The state of an outbound text moved.
     SmsChanged = "sms.changed" to Announce {
@@ -379,6 +381,8 @@ super::facts! {
         status: SmsStatus,
         /// Why, where it failed.
         #[serde(default, skip_serializing_if = "Option::is_none")] reason: Option<String>,
+        /// Held for quiet hours: when it will leave.
+        #[serde(default, skip_serializing_if = "Option::is_none")] until: Option<Timestamp>,
     }
     /// What an agent or program asked for is refused, finally for that id.
     CommandRefused = "command.refused" to Announce {

@@ -7,8 +7,9 @@ use super::room::Ends;
 use super::sql;
 use crate::facts::envelope::{Fact, Publication};
 use crate::facts::ids::{EntryId, FactId, RoomId, Slug, SmsId};
-use crate::facts::said::SmsRequested;
+use crate::facts::said::{SmsHeld, SmsRequested};
 use crate::failure::Failure;
+use crate::sms::quiet;
 
 /// A text that is to leave.
 #[derive(Clone, Debug)]
@@ -128,6 +129,22 @@ pub fn say_again(now: Timestamp, text: &Outbound, cause: FactId) -> Publication 
         to: text.ends.customer_number.clone(),
         text: text.text.clone(),
         carrier: text.carrier.clone(),
+    };
+    Publication::of(&said, text.ends.scope())
+}
+
+/// The fact that tells that it is held for quiet hours; the same for every repeat.
+#[must_use]
+pub fn say_held(now: Timestamp, text: &Outbound, until: Timestamp) -> Publication {
+    let said = SmsHeld {
+        id: text.caused_by.derive(SmsHeld::NAME, 0),
+        cause_id: text.caused_by,
+        at: now,
+        tenant: text.ends.tenant.clone(),
+        sms_id: text.id,
+        parts: Vec::new(),
+        reason: Some(quiet::HELD.to_owned()),
+        until: Some(until),
     };
     Publication::of(&said, text.ends.scope())
 }

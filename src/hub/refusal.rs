@@ -67,6 +67,8 @@ refusals! {
     EmergencyNumber = "emergency_number", "This is an emergency number; nobody may text it from here.";
     /// It costs more than a text.
     PremiumNumber = "premium_number", "This is a premium number, where a text costs extra; it is never texted.";
+    /// No hour of the week is inside all quiet hours.
+    NoHours = "no_hours", "No hour of the week is inside the hours of the law and of the tenant for this number; it cannot be texted.";
     /// No such contact, offer or skill in this tenant.
     NotFound = "not_found", "There is no such thing in this tenant.";
     /// The contact is over already.

@@ -47,6 +47,8 @@ pub struct Sms {
     pub tries_since: Option<Timestamp>,
     /// The `sms.requested` under which it was held.
     pub held_by: Option<FactId>,
+    /// Until when it is held for quiet hours.
+    pub not_before: Option<Timestamp>,
     /// When the carrier took it.
     pub submitted_at: Option<Timestamp>,
     /// When it reached a final state.
@@ -78,6 +80,7 @@ impl Sms {
             claimed_at: row.get("claimed_at"),
             tries_since: row.get("tries_since"),
             held_by: row.get("held_by"),
+            not_before: row.get("not_before"),
             submitted_at: row.get("submitted_at"),
             final_at: row.get("final_at"),
         })
@@ -92,7 +95,7 @@ pub async fn lock(tx: &Transaction<'_>, ids: &[SmsId]) -> Result<HashMap<SmsId, 
     let rows = sql::rows(
         tx,
         "select id, tenant, room_id, entry_id, seq, our_number, our_country, customer_number, carrier, state, reason,
-                is_confirmation, claimed_at, tries_since, held_by, submitted_at, final_at
+                is_confirmation, claimed_at, tries_since, held_by, not_before, submitted_at, final_at
          from sms where id = any($1) order by id for update",
         &[&ids],
     )
@@ -100,16 +103,22 @@ pub async fn lock(tx: &Transaction<'_>, ids: &[SmsId]) -> Result<HashMap<SmsId, 
     rows.iter().map(|row| Sms::from_row(row).map(|sms| (sms.id, sms))).collect()
 }
 
-/// The texts of these rooms that have not left yet, by room and line.
+/// The texts of these rooms that have not left yet, by room and line; what is held for quiet hours until later is in
+/// nobody's way.
 ///
 /// # Errors
 /// Contention or a database that is away.
-pub async fn unsent(tx: &Transaction<'_>, rooms: &[RoomId]) -> Result<Vec<(RoomId, i32, SmsId)>, Failure> {
+pub async fn unsent(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    rooms: &[RoomId],
+) -> Result<Vec<(RoomId, i32, SmsId)>, Failure> {
     let rows = sql::rows(
         tx,
         "select room_id, seq, id from sms
-         where room_id = any($1) and state in ('requested', 'sending', 'held') order by room_id, seq",
-        &[&rooms],
+         where room_id = any($1) and state in ('requested', 'sending', 'held')
+           and (not_before is null or not_before <= $2) order by room_id, seq",
+        &[&rooms, &now],
     )
     .await?;
     Ok(rows.iter().map(|row| (row.get("room_id"), row.get("seq"), row.get("id"))).collect())
@@ -194,6 +203,7 @@ const ADVANCE: &str = "
         reason       = n.reason,
         claimed_at   = case when n.state = 'sending' then $5 else s.claimed_at end,
         tries_since  = case when n.state = 'held' then null else coalesce(s.tries_since, $5) end,
+        not_before   = null,
         held_by      = case when n.state = 'held' then n.cause else s.held_by end,
         submitted_at = case when n.state = 'submitted' then $5 else s.submitted_at end,
         final_at     = case when n.state = 'failed' then $5 else s.final_at end

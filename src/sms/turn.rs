@@ -31,6 +31,8 @@ pub struct Asked<'a> {
     pub is_opted_out: bool,
     /// Nobody may text this number: the word why.
     pub unfit: Option<&'static str>,
+    /// Quiet hours where its recipient is: until when.
+    pub quiet: Option<Timestamp>,
     /// Its carrier is paused or unusable: the word why.
     pub paused: Option<&'static str>,
     /// The carrier takes our id, so that a repeat is harmless.
@@ -44,6 +46,8 @@ pub enum Turn {
     Send,
     /// Later: the word why.
     Wait(&'static str),
+    /// Not before then: held for quiet hours, and in nobody's way.
+    Quiet(Timestamp),
     /// It has waited long enough: as a row from now on.
     Hold(&'static str),
     /// Never: consent was withdrawn.
@@ -71,7 +75,7 @@ pub fn decide(now: Timestamp, asked: &[Asked<'_>], unsent: &[(RoomId, i32, SmsId
         let before = rooms.get(&sms.room_id).map_or(&[][..], Vec::as_slice);
         let is_next = before.iter().all(|(seq, id)| *seq >= sms.seq || settled.contains(id));
         let turn = if met.insert(sms.id) { decide_one(now, message, is_next) } else { Turn::Wait("sent_beside") };
-        if matches!(turn, Turn::Send | Turn::OptedOut | Turn::Refuse(_) | Turn::Unanswered) {
+        if matches!(turn, Turn::Send | Turn::OptedOut | Turn::Refuse(_) | Turn::Quiet(_) | Turn::Unanswered) {
             settled.insert(sms.id);
         }
         turns.push(turn);
@@ -100,6 +104,9 @@ fn decide_one(now: Timestamp, asked: &Asked<'_>, is_next: bool) -> Turn {
     }
     if let Some(word) = asked.unfit {
         return Turn::Refuse(word);
+    }
+    if let Some(until) = asked.quiet {
+        return Turn::Quiet(until);
     }
     let why = match (is_next, asked.paused) {
         (true, None) => return Turn::Send,
@@ -145,6 +152,7 @@ mod tests {
             claimed_at: None,
             tries_since: None,
             held_by: None,
+            not_before: None,
             submitted_at: None,
             final_at: None,
         }
@@ -158,6 +166,7 @@ mod tests {
             is_redelivered: false,
             is_opted_out: false,
             unfit: None,
+            quiet: None,
             paused: None,
             takes_our_id: false,
         }

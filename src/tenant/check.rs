@@ -8,6 +8,7 @@ use super::reader::{At, Mistake, nearest};
 use super::rules;
 use crate::facts::ids::Slug;
 use crate::sms::number::Address;
+use crate::sms::quiet::place::is_state;
 
 /// Reads and checks: the file where nothing is wrong, else everything that is, by line.
 ///
@@ -41,6 +42,7 @@ pub fn check(file: &TenantFile) -> Vec<Mistake> {
         check.point(point);
     }
     check.numbers_twice();
+    check.quiet_places();
     check.mistakes
 }
 
@@ -319,6 +321,19 @@ impl Check<'_> {
                 None => "mend the number or the country".into(),
             };
             self.say(line, what, instead);
+        }
+    }
+
+    fn quiet_places(&mut self) {
+        for place in &self.file.quiet_hours.places {
+            if rules::country(&place.value).is_none() && !is_state(&place.value) {
+                let instead = "write two letters of ISO 3166, as DE, or a state of the US, as US-KY";
+                self.mistakes.push(Mistake {
+                    line: place.line,
+                    what: format!("there is no place {:?}", place.value),
+                    instead: instead.into(),
+                });
+            }
         }
     }
 

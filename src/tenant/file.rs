@@ -10,8 +10,10 @@ use super::reader::{At, Mistake, Part, Reader, article, line_of};
 use crate::facts::ids::Slug;
 
 mod carriers;
+mod quiet_hours;
 
 pub use carriers::Carrier;
+pub use quiet_hours::QuietHours;
 
 /// A tenant's file. What is required and missing (`None`) has been reported.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +30,8 @@ pub struct TenantFile {
     pub time_zone: Option<At<String>>,
     /// Automatic texts: stop, start, help.
     pub texts: [Option<At<String>>; 3],
+    /// Quiet hours; what is left out has its default.
+    pub quiet_hours: QuietHours,
     /// `[consent]`.
     pub consent: Consent,
     /// Slots that a contact takes, where the file says it: by SMS, by chat.
@@ -196,11 +200,14 @@ impl Reader<'_> {
         let lists = ["skills", "teams", "agents", "points_of_contact", "carriers", "codes"];
         self.known(
             top,
-            &[&["tenant", "name", "sms_messaging", "time_zone", "texts", "consent", "channels"][..], &lists[..]]
-                .concat(),
+            &[
+                &["tenant", "name", "sms_messaging", "time_zone", "texts", "consent", "channels", "quiet_hours"][..],
+                &lists[..],
+            ]
+            .concat(),
         );
         let mut sections = Vec::new();
-        for section in ["texts", "consent", "channels"].into_iter().chain(lists) {
+        for section in ["texts", "consent", "channels", "quiet_hours"].into_iter().chain(lists) {
             if let Some(value) = root.get(section) {
                 sections.push(At { value: section, line: self.line(value) });
             }
@@ -214,6 +221,7 @@ impl Reader<'_> {
             texts: self.texts(top),
             consent: self.consent(top),
             slots: self.channels(top),
+            quiet_hours: self.quiet_hours(top),
             sections,
             skills: self.list(top, "skills", "the skill", Self::skill),
             teams: self.list(top, "teams", "the team", Self::team),

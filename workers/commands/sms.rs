@@ -2,6 +2,7 @@
 //! it out of the GSM alphabet, and what smart encoding would make of it. Needs no servers and keeps nothing.
 
 mod number;
+mod when;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, Read as _, Write as _};
@@ -23,6 +24,8 @@ pub enum Asked {
     Parts(Text),
     /// Tell what a number is, by its form and the numbering plan, and whether it may be texted.
     Number(number::Number),
+    /// Tell whether a text may arrive at a number now, by quiet hours, and else from when on.
+    When(when::When),
 }
 
 /// A text, and how it is sent.
@@ -54,6 +57,7 @@ pub fn run(asked: &Asked) -> anyhow::Result<()> {
     let asked = match asked {
         Asked::Parts(asked) => asked,
         Asked::Number(asked) => return number::run(asked),
+        Asked::When(asked) => return when::run(asked),
     };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if asked.lines {
@@ -213,7 +217,7 @@ mod tests {
     fn asked(words: &[&str]) -> Text {
         match Command::try_parse_from([&["sms", "parts"], words].concat()).unwrap().asked {
             Asked::Parts(asked) => asked,
-            other @ Asked::Number(_) => panic!("{other:?}"),
+            other @ (Asked::Number(_) | Asked::When(_)) => panic!("{other:?}"),
         }
     }
 

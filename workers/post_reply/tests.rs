@@ -8,6 +8,7 @@ use texthub::facts::ids::RoomId;
 use super::*;
 use crate::receive_sms::ReceiveSms;
 use crate::rehearsal::{active, column, customer, den_with, ended, lines, moved, offered, queued, room, text};
+use crate::support::database::Database;
 use crate::support::den::{ENDED, MAIN, RUSH};
 use crate::support::fixtures::at;
 use crate::support::recount;
@@ -320,4 +321,53 @@ async fn an_outreach_takes_the_agents_own_parked_contact_back_and_leaves_another
         ["active papa"]
     );
     assert_eq!(column(pool, "select slots_used from agents where id = 'papa'").await, ["1"]);
+}
+
+/// At 19 seconds it is three o'clock in New York.
+const NEW_YORK: &str = "+12125552368";
+
+#[tokio::test]
+async fn outreach_at_night_is_held_and_its_author_learns_until_when() {
+    let set_up = async |pool: &Pool| den_with(pool, &["mama"]).await;
+    let batch = [
+        outreach(100, "mama", NEW_YORK, json!({"our_number": MAIN})),
+        outreach(101, "mama", NEW_YORK, json!({"our_number": MAIN, "purpose": "informational"})),
+    ];
+    let ran = run(20, set_up, &batch).await;
+    let held = the(&ran.outcomes[0], "sms.held");
+    assert_eq!((&held["reason"], &held["until"]), (&json!("quiet_hours"), &json!(at(18_000))));
+    assert!(!names(&ran.outcomes[0]).iter().any(|name| name == "sms.requested"));
+    assert!(names(&ran.outcomes[1]).iter().any(|name| name == "sms.requested"), "no hours of the law are about it");
+    let kept = "select state || ' ' || purpose || ' ' || (quiet_asked ->> 'verdict') from sms order by seq";
+    assert_eq!(
+        column(&ran.database.pool, kept).await,
+        ["held promotional quiet", "requested informational open"],
+        "with the decision"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_leaves_at_any_hour_and_a_text_into_a_room_where_nobody_answered_does_not() {
+    let pool = Database::new().await;
+    let pool = &pool.pool;
+    den_with(pool, &["mama"]).await;
+    handle(&PostReply, pool, at(19), &[outreach(100, "mama", NEW_YORK, json!({"our_number": MAIN}))]).await;
+    let room = column(pool, "select id from rooms").await.remove(0);
+    let reply = |nr| {
+        let body = json!({"tenant": "bears", "agent": "mama", "room_id": room, "text": "hello", "written_at": at(19)});
+        told(nr, "reply.written", body)
+    };
+    let unasked = handle(&PostReply, pool, at(20), &[reply(101)]).await;
+    assert_eq!(names(&unasked[0]), ["entry.appended", "sms.held"]);
+    assert_eq!(handle(&PostReply, pool, at(21), &[reply(101)]).await, unasked, "a repeat says the same");
+    handle(&ReceiveSms, pool, at(22), &[text(50, NEW_YORK, MAIN, "who is this?", at(22))]).await;
+    let answer = handle(&PostReply, pool, at(23), &[reply(102)]).await;
+    assert_eq!(names(&answer[0]), ["entry.appended", "sms.requested"]);
+    let never = "update tenants set quiet_hours = '{\"exempt\": [], \"days\": [\"sun\"], \"to\": \"07:00\"}'";
+    pool.get().await.unwrap().execute(never, &[]).await.unwrap();
+    let held = handle(&PostReply, pool, at(24), &[reply(103)]).await;
+    assert_eq!(names(&held[0]), ["entry.appended", "sms.held"], "where the tenant exempts nothing");
+    let named = json!({"our_number": MAIN, "purpose": "promotional"});
+    let refused = handle(&PostReply, pool, at(25), &[outreach(104, "mama", NEW_YORK, named)]).await;
+    assert_eq!(refusal(&refused[0]), "no_hours");
 }

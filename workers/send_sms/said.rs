@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use texthub::facts::envelope::{Fact, Message, Publication};
 use texthub::facts::said::{SmsFailed, SmsHeld, SmsSubmitted, SmsUnanswered, SubmittedPart};
+use texthub::sms::quiet;
 use texthub::sms::sending::Sms;
 
 use super::ToSend;
@@ -23,7 +24,30 @@ macro_rules! say {
         }
     )+};
 }
-say! { failed = SmsFailed, unanswered = SmsUnanswered, held = SmsHeld }
+say! { failed = SmsFailed, unanswered = SmsUnanswered }
+
+pub(super) fn held(message: &Message<ToSend>, sms: &Sms, at: Timestamp, reason: &str) -> Publication {
+    Publication::of(&waits(message, sms, at, reason), sms.scope()).traced(message.traceparent.as_deref())
+}
+
+/// For quiet hours.
+pub(super) fn held_until(message: &Message<ToSend>, sms: &Sms, at: Timestamp, until: Timestamp) -> Publication {
+    let fact = SmsHeld { until: Some(until), ..waits(message, sms, at, quiet::HELD) };
+    Publication::of(&fact, sms.scope()).traced(message.traceparent.as_deref())
+}
+
+fn waits(message: &Message<ToSend>, sms: &Sms, at: Timestamp, reason: &str) -> SmsHeld {
+    SmsHeld {
+        id: message.id.derive(SmsHeld::NAME, 0),
+        cause_id: message.id,
+        at,
+        tenant: sms.tenant.clone(),
+        sms_id: sms.id,
+        parts: Vec::new(),
+        reason: Some(reason.to_owned()),
+        until: None,
+    }
+}
 
 pub(super) fn submitted(message: &Message<ToSend>, sms: &Sms, at: Timestamp, parts: Vec<SubmittedPart>) -> Publication {
     let fact = SmsSubmitted {

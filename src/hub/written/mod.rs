@@ -4,13 +4,15 @@
 pub mod outreach;
 pub mod reply;
 
+use crate::facts::envelope::Publication;
 use crate::facts::ids::{EntryId, FactId, SmsId};
 use crate::facts::said::{Author, Direction};
+use crate::sms::quiet::Decision;
 use crate::tenant::point_of_contact::PointOfContact;
 
 use super::contact::Contact;
 use super::entry::{self, Entry};
-use super::outbound::Outbound;
+use super::outbound::{self, Outbound};
 use super::room::Room;
 use super::session::{self, Session};
 use jiff::Timestamp;
@@ -36,6 +38,14 @@ pub struct Line<'a> {
     pub written_at: Timestamp,
     /// Never sent.
     pub is_note: bool,
+}
+
+/// What is said of a text: that it is to leave, or until when it is held.
+fn say(now: Timestamp, text: &Outbound, decision: Option<&Decision>) -> Publication {
+    match decision.and_then(|decision| decision.until) {
+        Some(until) => outbound::say_held(now, text, until),
+        None => outbound::say(now, text),
+    }
 }
 
 impl Line<'_> {

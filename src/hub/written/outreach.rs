@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::Line;
 use crate::facts::envelope::Publication;
 use crate::facts::ids::{ContactId, FactId, RoomId, SessionId, Slug};
+use crate::facts::purpose::Purpose;
 use crate::facts::said::OfferOutcome;
 use crate::failure::Failure;
 use crate::hub::contact::{self, Contact};
@@ -21,6 +22,8 @@ use crate::hub::slot::{self, Asks};
 use crate::hub::written::reply::Posted;
 use crate::hub::{consent, entry, outbound, sql};
 use crate::sms::number::recipient;
+use crate::sms::quiet::rows::Asking;
+use crate::sms::quiet::{self, Decision};
 use crate::tenant::point_of_contact::{self, PointOfContact};
 
 /// An asked outreach.
@@ -34,6 +37,8 @@ pub struct Outreach<'a> {
     pub our_number: Option<&'a str>,
     /// Under which skill.
     pub skill: Option<&'a Slug>,
+    /// What it is for, where its author says so.
+    pub purpose: Option<Purpose>,
     /// What.
     pub line: Line<'a>,
     /// The trace it belongs to.
@@ -108,13 +113,7 @@ async fn into_room(
     ask: &Outreach<'_>,
     point: &PointOfContact,
 ) -> Result<Posted, Failure> {
-    let ends = Ends {
-        tenant: ask.tenant.clone(),
-        channel: "sms".into(),
-        our_number: point.number.clone(),
-        our_country: point.number_country.clone(),
-        customer_number: ask.to.to_owned(),
-    };
+    let ends = ends_of(ask, point);
     let mut said = Vec::new();
     let mut found = room::lock_open(tx, &[&ends]).await?.pop();
     let ids: Vec<RoomId> = found.iter().map(|r| r.id).collect();
@@ -124,6 +123,10 @@ async fn into_room(
         let ended = contact::end(tx, now, &[expiry(ask.line.id, over.contact_id)]).await?;
         said.extend(ended.into_iter().flatten().flatten());
         (found, session, living) = (None, None, None);
+    }
+    let decision = decide(tx, now, ask, found.as_ref()).await?;
+    if decision.as_ref().is_some_and(|decision| decision.never().is_some()) {
+        return Ok(Posted::Refused(Refusal::NoHours, said));
     }
     let agent = ask.line.agent;
     let holds = living.as_ref().map(|c| (c.state.as_str(), c.agent.as_ref() == Some(agent)));
@@ -159,14 +162,37 @@ async fn into_room(
     said.extend(take(tx, now, ask, living.as_ref(), &contact).await?);
     entry::append(tx, &[&line]).await?;
     outbound::request(tx, now, &text.iter().collect::<Vec<_>>()).await?;
+    quiet::rows::keep(tx, &text.iter().map(|text| text.id).zip(&decision).collect::<Vec<_>>()).await?;
     if starts {
         said.extend(session::start(tx, now, ask.line.id, &session, ask.traceparent).await?);
     } else {
         session::extend(tx, &[(room.id, session::after(now, session.timeout_s))]).await?;
     }
     said.push(entry::say(&line, &room.ends));
-    said.extend(text.iter().map(|text| outbound::say(now, text)));
+    said.extend(text.iter().map(|text| super::say(now, text, decision.as_ref())));
     Ok(Posted::Done(said))
+}
+
+fn ends_of(ask: &Outreach<'_>, point: &PointOfContact) -> Ends {
+    Ends {
+        tenant: ask.tenant.clone(),
+        channel: "sms".into(),
+        our_number: point.number.clone(),
+        our_country: point.number_country.clone(),
+        customer_number: ask.to.to_owned(),
+    }
+}
+
+/// Quiet hours of this text.
+async fn decide(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    ask: &Outreach<'_>,
+    room: Option<&Room>,
+) -> Result<Option<Decision>, Failure> {
+    let room_id = room.map(|room| room.id);
+    let asking = Asking { tenant: ask.tenant, room_id, to: ask.to, named: ask.purpose };
+    Ok(quiet::rows::at_request(tx, now, &[asking]).await?.pop().flatten())
 }
 
 /// The contact is the agent's from now on: a new one, one that waited or was parked, or it was already.

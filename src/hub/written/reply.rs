@@ -19,6 +19,8 @@ use crate::hub::refusal::Refusal;
 use crate::hub::room::{self, Room};
 use crate::hub::session::{self, Session};
 use crate::hub::{consent, sql};
+use crate::sms::quiet::rows::Asking;
+use crate::sms::quiet::{self, Decision};
 use crate::tenant::point_of_contact::{self, PointOfContact};
 
 /// A line for a room.
@@ -47,11 +49,13 @@ struct Rooms {
     contacts: HashMap<RoomId, Contact>,
     points: HashMap<(Slug, Slug), PointOfContact>,
     opted_out: HashSet<RoomId>,
+    /// Quiet hours of a text in a room, where its purpose is not exempt.
+    quiet: HashMap<RoomId, Decision>,
 }
 
 /// Posts lines in their order; the answers stand in the same order.
 pub async fn post(tx: &Transaction<'_>, now: Timestamp, replies: &[Reply<'_>]) -> Result<Vec<Posted>, Failure> {
-    let mut rooms = load(tx, replies).await?;
+    let mut rooms = load(tx, now, replies).await?;
     let known = known_agents(tx, replies).await?;
     let mut posted: Vec<Posted> = Vec::with_capacity(replies.len());
     let (mut entries, mut texts): (Vec<Entry>, Vec<Outbound>) = (Vec::new(), Vec::new());
@@ -64,19 +68,22 @@ pub async fn post(tx: &Transaction<'_>, now: Timestamp, replies: &[Reply<'_>]) -
             posted.push(Posted::Refused(why, Vec::new()));
             continue;
         }
-        let Rooms { rooms, sessions, contacts, points, .. } = &mut rooms;
+        let Rooms { rooms, sessions, contacts, points, quiet, .. } = &mut rooms;
         let (Some(room), Some(contact)) = (rooms.get_mut(&reply.room_id), contacts.get(&reply.room_id)) else {
             continue;
         };
         let point = points.get(&(room.ends.tenant.clone(), room.point_of_contact.clone()));
         let (entry, text) = reply.line.entry(now, room, contact, sessions.get(&reply.room_id), point);
         let mut said = vec![entry::say(&entry, &room.ends)];
-        said.extend(text.iter().map(|text| outbound::say(now, text)));
+        let decision = quiet.get(&reply.room_id);
+        said.extend(text.iter().map(|text| super::say(now, text, decision)));
         posted.push(Posted::Done(said));
         entries.push(entry);
         texts.extend(text);
     }
     write(tx, now, &entries, &texts).await?;
+    let decided = texts.iter().filter_map(|text| Some((text.id, rooms.quiet.get(&text.room_id)?)));
+    quiet::rows::keep(tx, &decided.collect::<Vec<_>>()).await?;
     expire(tx, now, replies, &rooms, &expired, &mut posted).await?;
     Ok(posted)
 }
@@ -118,10 +125,19 @@ fn why_not(
     if !is_mine {
         return Some(Refusal::NotAMember);
     }
-    (!reply.line.is_note && rooms.opted_out.contains(&reply.room_id)).then_some(Refusal::OptedOut)
+    if reply.line.is_note {
+        return None;
+    }
+    let is_never = rooms.quiet.get(&reply.room_id).is_some_and(|decision| decision.never().is_some());
+    let is_out = rooms.opted_out.contains(&reply.room_id);
+    if is_out { Some(Refusal::OptedOut) } else { is_never.then_some(Refusal::NoHours) }
 }
 
-async fn load(tx: &Transaction<'_>, replies: &[Reply<'_>]) -> Result<Rooms, Failure> {
+fn asking(room: &Room) -> Asking<'_> {
+    Asking { tenant: &room.ends.tenant, room_id: Some(room.id), to: &room.ends.customer_number, named: None }
+}
+
+async fn load(tx: &Transaction<'_>, now: Timestamp, replies: &[Reply<'_>]) -> Result<Rooms, Failure> {
     let ids: HashSet<RoomId> = replies.iter().map(|r| r.room_id).collect();
     let ids: Vec<RoomId> = ids.into_iter().collect();
     let rooms: HashMap<RoomId, Room> = room::lock(tx, &ids).await?.into_iter().map(|r| (r.id, r)).collect();
@@ -138,7 +154,10 @@ async fn load(tx: &Transaction<'_>, replies: &[Reply<'_>]) -> Result<Rooms, Fail
         .collect();
     let is_out = consent::opted_out(tx, &parties).await?;
     let opted_out = by_sms.iter().zip(is_out).filter(|(_, is_out)| *is_out).map(|(r, _)| r.id).collect();
-    Ok(Rooms { rooms, sessions, contacts, points, opted_out })
+    let asked: Vec<Asking<'_>> = by_sms.iter().map(|room| asking(room)).collect();
+    let decided = quiet::rows::at_request(tx, now, &asked).await?;
+    let quiet = by_sms.iter().zip(decided).filter_map(|(room, decision)| Some((room.id, decision?))).collect();
+    Ok(Rooms { rooms, sessions, contacts, points, opted_out, quiet })
 }
 
 async fn known_agents(tx: &Transaction<'_>, replies: &[Reply<'_>]) -> Result<HashSet<(Slug, Slug)>, Failure> {
@@ -198,8 +217,13 @@ pub async fn say_again(tx: &Transaction<'_>, ids: &[FactId]) -> Result<HashMap<F
     for (entry, ends) in entry::of_causes(tx, ids).await? {
         said.entry(entry.caused_by).or_default().push(entry::say(&entry, &ends));
     }
+    let held = quiet::rows::held_at_request(tx, ids).await?;
     for (text, requested_at) in outbound::of_causes(tx, ids).await? {
-        said.entry(text.caused_by).or_default().push(outbound::say(requested_at, &text));
+        let again = match held.get(&text.id) {
+            Some(until) => outbound::say_held(requested_at, &text, *until),
+            None => outbound::say(requested_at, &text),
+        };
+        said.entry(text.caused_by).or_default().push(again);
     }
     Ok(said)
 }

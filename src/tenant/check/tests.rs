@@ -240,6 +240,33 @@ fn each_mistake_is_named_with_its_line_and_what_to_write_instead() {
             "skill = \"talk\"\nsession_timeout_s = 0",
             "f:32: session_timeout_s is 0; write a whole number",
         ),
+        (
+            "[[carriers]]",
+            "[quiet_hours]\nquiet = false\n[[carriers]]",
+            "f:6: [quiet_hours] has no key quiet; keys here are on, exempt",
+        ),
+        ("[[carriers]]", "[quiet_hours]\nfrom = \"9\"\n[[carriers]]", "f:6: from \"9\" is no time of day; write hours"),
+        (
+            "[[carriers]]",
+            "[quiet_hours]\nfrom = \"18:00\"\nto = \"09:00\"\n[[carriers]]",
+            "f:7: these hours never come; write from before to",
+        ),
+        ("[[carriers]]", "[quiet_hours]\ndays = []\n[[carriers]]", "f:6: these hours never come"),
+        (
+            "[[carriers]]",
+            "[quiet_hours]\nexempt = [\"sales\"]\n[[carriers]]",
+            "f:6: exempt holds what is not known; write exempt = [\"conversational\", \"informational\"",
+        ),
+        (
+            "[[carriers]]",
+            "[quiet_hours.places.UK]\nfrom = \"09:00\"\n[[carriers]]",
+            "f:5: there is no place \"UK\"; write two letters",
+        ),
+        (
+            "[[carriers]]",
+            "[quiet_hours.places.US-ZZ]\nfrom = \"09:00\"\n[[carriers]]",
+            "f:5: there is no place \"US-ZZ\"; write two letters",
+        ),
         ("tenant = \"bears\"", "tenant = bears", "f:1: no TOML: "),
     ] {
         let said = said(piece, by);
@@ -289,4 +316,20 @@ fn no_text_whatever_breaks_the_reader() {
         let _ = read(&SMALL[..cut]);
         let _ = read(&SMALL[cut..]);
     }
+}
+
+#[test]
+fn quiet_hours_are_read_and_what_is_left_out_has_its_default() {
+    let written = "[quiet_hours]\non = true\nexempt = [\"informational\", \"conversational\"]\noutreach = \"informational\"\n\
+                   from = \"09:00\"\nto = \"18:00\"\ndays = [\"fri\", \"mon\"]\n[quiet_hours.places.US-KY]\nfrom = \"10:00\"\n";
+    let file = read(&SMALL.replace("[[carriers]]", &format!("{written}[[carriers]]"))).unwrap();
+    let policy = serde_json::to_value(&file.quiet_hours.policy).unwrap();
+    assert_eq!(
+        policy,
+        serde_json::json!({
+            "on": true, "exempt": ["conversational", "informational"], "outreach": "informational",
+            "from": "09:00", "to": "18:00", "days": ["mon", "fri"], "places": {"US-KY": {"from": "10:00"}},
+        })
+    );
+    assert_eq!(read(SMALL).unwrap().quiet_hours.policy, crate::sms::quiet::policy::Policy::default());
 }

@@ -3,4 +3,5 @@
 mod consent;
 mod leaves_once;
 mod proof;
+mod quiet_hours;
 mod twilio;
