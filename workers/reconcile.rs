@@ -377,6 +377,7 @@ async fn waited_too_long(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(Str
         .collect())
 }
 
+pub mod media;
 pub mod release;
 #[cfg(test)]
 mod tests;

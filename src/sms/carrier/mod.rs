@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use heard::{Heard, Rejected, Request};
 use kind::{Kind, Settings};
+use reqwest::Url;
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use crate::facts::heard::Media;
@@ -30,6 +32,15 @@ pub const KINDS: &[&Kind] = &[&simulator::KIND, &twilio::KIND];
 #[must_use]
 pub fn kind_of(name: &str) -> Option<&'static Kind> {
     KINDS.iter().copied().find(|kind| kind.name == name)
+}
+
+/// Whether a kind of carrier sends media along.
+#[must_use]
+pub fn sends_media(kind: &str) -> bool {
+    match kind {
+        "twilio" => twilio::Client::SENDS_MEDIA,
+        _ => false,
+    }
 }
 
 /// A text on its way to a carrier.
@@ -73,6 +84,8 @@ pub enum Sent {
 pub trait Carrier: Send + Sync {
     /// The same sms id twice is one text for this carrier, so an unanswered one may be sent again.
     const TAKES_OUR_ID: bool;
+    /// It sends media along.
+    const SENDS_MEDIA: bool = false;
 
     /// Hands over one text, under a time-out of its own.
     fn send(&self, text: &Outgoing) -> impl Future<Output = Sent> + Send;
@@ -80,6 +93,11 @@ pub trait Carrier: Send + Sync {
     /// Verifies a request to the carrier's webhook and reads it.
     fn receive(&self, _request: &Request<'_>) -> impl Future<Output = Result<Vec<Heard>, Rejected>> + Send {
         std::future::ready(Err(Rejected::NotTheirs("no_webhook")))
+    }
+
+    /// The `Authorization` to fetch a medium with, where its link is this connection's own and needs one.
+    fn authorization(&self, _url: &Url) -> Option<SecretString> {
+        None
     }
 
     /// What the webhook answers: content type and body.
@@ -155,8 +173,32 @@ impl Connection {
         }
     }
 
-    /// Hands over one text.
+    /// See [`Carrier::authorization`].
+    #[must_use]
+    pub fn authorization(&self, url: &Url) -> Option<SecretString> {
+        match self {
+            Self::Simulator(carrier) => carrier.authorization(url),
+            Self::Twilio(carrier) => carrier.authorization(url),
+        }
+    }
+
+    /// See [`Carrier::SENDS_MEDIA`].
+    #[must_use]
+    pub fn sends_media(&self) -> bool {
+        fn of<C: Carrier>(_: &C) -> bool {
+            C::SENDS_MEDIA
+        }
+        match self {
+            Self::Simulator(carrier) => of(carrier),
+            Self::Twilio(carrier) => of(carrier),
+        }
+    }
+
+    /// Hands over one text; media that the carrier does not send are no text without them.
     pub async fn send(&self, text: &Outgoing) -> Sent {
+        if !text.media.is_empty() && !self.sends_media() {
+            return Sent::Refused("no_media".to_owned());
+        }
         sound(match self {
             Self::Simulator(carrier) => carrier.send(text).await,
             Self::Twilio(carrier) => carrier.send(text).await,
