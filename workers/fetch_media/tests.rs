@@ -47,7 +47,10 @@ async fn store() -> (String, Asks) {
 async fn answer(path: &str, authorization: Option<&str>, errors: &AtomicUsize) -> Response {
     let of = |kind: &'static str, bytes: Vec<u8>| ([(header::CONTENT_TYPE, kind)], bytes).into_response();
     match path.split_once('/').unwrap_or((path, "")) {
-        ("good.png", _) => of("image/png", PNG.to_vec()),
+        ("wobbly.png", _) if errors.fetch_add(1, Ordering::Relaxed) == 0 => {
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+        ("good.png" | "wobbly.png", _) => of("image/png", PNG.to_vec()),
         ("page", _) => of("text/html", b"<html>".to_vec()),
         ("false.png", _) => of("image/png", b"MZ is no picture".to_vec()),
         ("vector", _) => of("image/svg+xml", b"<svg/>".to_vec()),
@@ -61,10 +64,6 @@ async fn answer(path: &str, authorization: Option<&str>, errors: &AtomicUsize) -
         ("inside.png", _) => (StatusCode::FOUND, [(header::LOCATION, "http://10.0.0.1/good.png")]).into_response(),
         ("round", _) => (StatusCode::FOUND, [(header::LOCATION, "/round")]).into_response(),
         ("gone", _) => StatusCode::GONE.into_response(),
-        ("wobbly.png", _) if errors.fetch_add(1, Ordering::Relaxed) == 0 => {
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-        ("wobbly.png", _) => of("image/png", PNG.to_vec()),
         ("2010-04-01", rest) if rest.starts_with("Accounts/AC1/") => match authorization {
             Some("Basic QUMxOnNlY3JldA==") => {
                 let port = rest.rsplit('/').next().unwrap();
