@@ -77,9 +77,7 @@ async fn answer(path: &str, authorization: Option<&str>, errors: &AtomicUsize) -
 }
 
 fn worker() -> FetchMedia {
-    let within = Duration::from_millis(400);
-    let worker = FetchMedia::new("127.0.0.1".parse().unwrap(), Surroundings::default(), MOST);
-    FetchMedia { within, ..worker }
+    FetchMedia::new("127.0.0.1".parse().unwrap(), Surroundings::default(), MOST)
 }
 
 /// A customer's text with these links, and what is asked of the worker.
@@ -204,24 +202,25 @@ async fn what_may_pass_is_tried_again_and_what_is_gone_is_not() {
     let (store, _) = store().await;
     let database = Database::new().await;
     let pool = &database.pool;
+    let worker = FetchMedia { within: Duration::from_secs(2), ..worker() };
     let paths = ["wobbly.png", "slow.png", "nothing", "gone"];
     let batch = texted(pool, &paths.map(|path| (format!("{store}/{path}"), "image/png"))).await;
-    let outcomes = run(&worker(), pool, at(11), &batch).await;
+    let outcomes = run(&worker, pool, at(11), &batch).await;
     let rows = ["waiting status_500", "waiting time_out", "waiting status_404", "failed status_410"];
     assert_eq!(column(pool, ROWS).await, rows);
     assert!(matches!(outcomes[0], Outcome::Later(wait, _) if wait == Duration::from_secs(5)), "{:?}", outcomes[0]);
     assert_eq!(names(&outcomes[3]), ["media.settled"]);
     // one that comes too early is not the one that waits; the sweep's is heard once it is due
-    let early = run(&worker(), pool, at(12), &batch[..1]).await;
+    let early = run(&worker, pool, at(12), &batch[..1]).await;
     assert_eq!(names(&early[0]), Vec::<String>::new());
-    let outcomes = run(&worker(), pool, at(17), &batch[..3]).await;
+    let outcomes = run(&worker, pool, at(17), &batch[..3]).await;
     assert_eq!(column(pool, ROWS).await[..3], ["stored image/png", "waiting time_out", "waiting status_404"]);
     assert!(matches!(outcomes[2], Outcome::Later(wait, _) if wait == Duration::from_secs(30)), "{:?}", outcomes[2]);
     for second in [47, 167] {
-        run(&worker(), pool, at(second), &batch[2..3]).await;
+        run(&worker, pool, at(second), &batch[2..3]).await;
     }
     assert_eq!(column(pool, ROWS).await[2], "failed status_404", "it is not there, whatever is tried");
-    let outcomes = run(&worker(), pool, at(86_420), &batch[1..2]).await;
+    let outcomes = run(&worker, pool, at(86_420), &batch[1..2]).await;
     assert_eq!(column(pool, ROWS).await[1], "failed time_out", "a day is enough");
     assert_eq!(the(&outcomes[0], "media.settled")["state"], "failed");
 }
