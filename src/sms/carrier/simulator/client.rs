@@ -72,7 +72,9 @@ fn told(answer: &Answer) -> Sent {
     }
     let status = answer.status;
     let code = answer.json().map_or_else(|| format!("http_{}", status.as_u16()), |refusal: Refusal| refusal.code);
-    if status.as_u16() == 429 || status.is_server_error() {
+    if status.as_u16() == 429 {
+        Sent::TooFast(answer.wait, code)
+    } else if status.is_server_error() {
         Sent::NotNow(answer.wait, code)
     } else if status.is_client_error() {
         Sent::Refused(code)

@@ -17,7 +17,7 @@ const HOME: &str = "https://api.twilio.com";
 /// Codes that are about the account, not about the text: sign-in, no such account, suspended.
 const ACCOUNT: &[i64] = &[20003, 20005, 20404, 30002];
 /// The queue is full, or the rate of the number or its campaign is used up.
-const NOT_NOW: &[i64] = &[20429, 21611, 30001, 30022];
+const TOO_FAST: &[i64] = &[20429, 21611, 30001, 30022];
 /// The day's count is used up.
 const NOT_TODAY: &[i64] = &[30023, 30027];
 /// The recipient opted out.
@@ -133,7 +133,7 @@ fn meaning(code: i64, wait: Option<Duration>) -> Sent {
     match code {
         OPTED_OUT => Sent::OptedOut(word),
         code if ACCOUNT.contains(&code) => Sent::Account(word),
-        code if NOT_NOW.contains(&code) => Sent::NotNow(wait, word),
+        code if TOO_FAST.contains(&code) => Sent::TooFast(wait, word),
         code if NOT_TODAY.contains(&code) => Sent::NotNow(wait.or(Some(Duration::from_hours(1))), word),
         _ => Sent::Refused(word),
     }
@@ -155,8 +155,8 @@ mod tests {
         assert_eq!(told(401, Some(20003)), Sent::Account("20003".into()));
         assert_eq!(told(404, Some(20404)), Sent::Account("20404".into()));
         assert_eq!(told(403, None), Sent::Account("http_403".into()), "a refusal is one even where its words are lost");
-        assert_eq!(told(429, Some(20429)), Sent::NotNow(None, "20429".into()));
-        assert_eq!(told(400, Some(21611)), Sent::NotNow(None, "21611".into()));
+        assert_eq!(told(429, Some(20429)), Sent::TooFast(None, "20429".into()));
+        assert_eq!(told(400, Some(21611)), Sent::TooFast(None, "21611".into()));
         assert_eq!(told(400, Some(30027)), Sent::NotNow(Some(Duration::from_hours(1)), "30027".into()));
         assert_eq!(told(500, None), Sent::Unanswered("http_500".into()), "it may have left");
         assert_eq!(told(302, None), Sent::Unanswered("http_302".into()));
