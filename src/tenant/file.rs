@@ -10,9 +10,11 @@ use super::reader::{At, Mistake, Part, Reader, article, line_of};
 use crate::facts::ids::Slug;
 
 mod carriers;
+mod paces;
 mod quiet_hours;
 
 pub use carriers::Carrier;
+pub use paces::Pace;
 pub use quiet_hours::QuietHours;
 
 /// A tenant's file. What is required and missing (`None`) has been reported.
@@ -50,6 +52,8 @@ pub struct TenantFile {
     pub carriers: Vec<Carrier>,
     /// Why agents may be unavailable; none: any code.
     pub codes: Vec<Code>,
+    /// How fast texts may leave.
+    pub paces: Vec<Pace>,
 }
 
 impl TenantFile {
@@ -197,7 +201,7 @@ pub fn read(text: &str) -> (TenantFile, Vec<Mistake>) {
 impl Reader<'_> {
     fn file(&mut self, root: &DeTable<'_>) -> TenantFile {
         let top = Part { what: "the file", line: 1, table: root };
-        let lists = ["skills", "teams", "agents", "points_of_contact", "carriers", "codes"];
+        let lists = ["skills", "teams", "agents", "points_of_contact", "carriers", "codes", "paces"];
         self.known(
             top,
             &[
@@ -229,6 +233,7 @@ impl Reader<'_> {
             points: self.list(top, "points_of_contact", "the point of contact", Self::point),
             carriers: self.list(top, "carriers", "the carrier", Self::carrier),
             codes: self.list(top, "codes", "the code", Self::code),
+            paces: self.list(top, "paces", "the pace", Self::pace),
         }
     }
 

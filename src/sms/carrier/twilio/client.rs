@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use reqwest::header::RETRY_AFTER;
-use reqwest::{Response, StatusCode, Url};
+use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::super::heard::{Heard, Rejected, Request};
+use super::super::http::{self, Answer};
 use super::super::kind::Settings;
-use super::super::{Carrier, Outgoing, Sent, Surroundings, base64, http};
+use super::super::{Carrier, Outgoing, Sent, Surroundings, base64};
 use super::{signature, webhook};
 use crate::facts::said::SubmittedPart;
 
@@ -18,7 +18,7 @@ const HOME: &str = "https://api.twilio.com";
 /// Codes that are about the account, not about the text: sign-in, no such account, suspended.
 const ACCOUNT: &[i64] = &[20003, 20005, 20404, 30002];
 /// The queue is full, or the rate of the number or its campaign is used up.
-const NOT_NOW: &[i64] = &[20429, 21611, 30001, 30022];
+const TOO_FAST: &[i64] = &[20429, 21611, 30001, 30022];
 /// The day's count is used up.
 const NOT_TODAY: &[i64] = &[30023, 30027];
 /// The recipient opted out.
@@ -48,12 +48,11 @@ impl Client {
             Some(key) => (key, settings.required_secret("key_secret_file")?),
             None => (account, token),
         };
-        let base = url.unwrap_or(HOME).trim_end_matches('/');
         let path = settings.text("path").map_or(String::new(), |path| format!("/{}", path.trim_matches('/')));
-        let messages = format!("{base}{path}/2010-04-01/Accounts/{account}/Messages.json");
+        let path = format!("{path}/2010-04-01/Accounts/{account}/Messages.json");
         Ok(Self {
             http: http::client()?,
-            messages: Url::parse(&messages).map_err(|error| format!("{messages:?} is no address: {error}"))?,
+            messages: http::address(url.unwrap_or(HOME), &path)?,
             user: user.to_owned(),
             password: password.clone(),
             tokens: settings.secrets(&["token_file", "token_next_file"]),
@@ -83,9 +82,9 @@ impl Carrier for Client {
             .post(self.messages.clone())
             .basic_auth(&self.user, Some(self.password.expose_secret()))
             .form(&self.form(text));
-        match request.send().await {
-            Ok(response) => answer(response).await,
-            Err(error) => http::not_answered(&error),
+        match http::call(request).await {
+            Ok(answer) => told(&answer),
+            Err(sent) => sent,
         }
     }
 
@@ -123,22 +122,14 @@ struct Refusal {
     code: i64,
 }
 
-async fn answer(response: Response) -> Sent {
-    let status = response.status();
-    let wait = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.parse().ok())
-        .map(Duration::from_secs);
-    let Ok(body) = http::body(response).await else { return unanswered_by(status) };
-    if status.is_success() {
-        return match serde_json::from_slice::<Message>(&body) {
-            Ok(message) => taken(message),
-            Err(_) => Sent::Unanswered("answer_unreadable".to_owned()),
-        };
+fn told(answer: &Answer) -> Sent {
+    if answer.status.is_success() {
+        return answer.json().map_or_else(|| answer.unreadable(), taken);
     }
-    let code = serde_json::from_slice::<Refusal>(&body).ok().map(|refusal| refusal.code);
-    refused(status, code, wait)
+    match answer.json().map(|refusal: Refusal| refusal.code) {
+        Some(code) if answer.is_refusal() => meaning(code, answer.wait),
+        code => answer.by_status(code.map(|code| code.to_string())),
+    }
 }
 
 fn taken(message: Message) -> Sent {
@@ -148,38 +139,15 @@ fn taken(message: Message) -> Sent {
     }
 }
 
-fn refused(status: StatusCode, code: Option<i64>, wait: Option<Duration>) -> Sent {
-    let word = code.map_or_else(|| format!("http_{}", status.as_u16()), |code| code.to_string());
-    match (status.as_u16(), code) {
-        (429, _) => Sent::NotNow(wait, word),
-        (401 | 403 | 404, None) => Sent::Account(word),
-        (503, _) if wait.is_some() => Sent::NotNow(wait, word),
-        // it may have been taken before the error
-        (500..=599, _) => Sent::Unanswered(word),
-        (_, Some(code)) => meaning(code, wait),
-        (400..=499, None) => Sent::Refused(word),
-        _ => Sent::Unanswered(word),
-    }
-}
-
 /// What a code of Twilio's means for a text.
 fn meaning(code: i64, wait: Option<Duration>) -> Sent {
     let word = code.to_string();
     match code {
         OPTED_OUT => Sent::OptedOut(word),
         code if ACCOUNT.contains(&code) => Sent::Account(word),
-        code if NOT_NOW.contains(&code) => Sent::NotNow(wait, word),
+        code if TOO_FAST.contains(&code) => Sent::TooFast(wait, word),
         code if NOT_TODAY.contains(&code) => Sent::NotNow(wait.or(Some(Duration::from_hours(1))), word),
         _ => Sent::Refused(word),
-    }
-}
-
-fn unanswered_by(status: StatusCode) -> Sent {
-    // a refusal is one even where its words are lost
-    if status.is_client_error() {
-        refused(status, None, None)
-    } else {
-        Sent::Unanswered("connection_broken".to_owned())
     }
 }
 
@@ -188,7 +156,8 @@ mod tests {
     use super::*;
 
     fn told(status: u16, code: Option<i64>) -> Sent {
-        refused(StatusCode::from_u16(status).unwrap(), code, None)
+        let body = code.map(|code| format!("{{\"code\": {code}}}").into_bytes());
+        super::told(&Answer { status: status.try_into().unwrap(), wait: None, body })
     }
 
     #[test]
@@ -197,8 +166,9 @@ mod tests {
         assert_eq!(told(400, Some(21610)), Sent::OptedOut("21610".into()));
         assert_eq!(told(401, Some(20003)), Sent::Account("20003".into()));
         assert_eq!(told(404, Some(20404)), Sent::Account("20404".into()));
-        assert_eq!(told(429, Some(20429)), Sent::NotNow(None, "20429".into()));
-        assert_eq!(told(400, Some(21611)), Sent::NotNow(None, "21611".into()));
+        assert_eq!(told(403, None), Sent::Account("http_403".into()), "a refusal is one even where its words are lost");
+        assert_eq!(told(429, Some(20429)), Sent::TooFast(None, "20429".into()));
+        assert_eq!(told(400, Some(21611)), Sent::TooFast(None, "21611".into()));
         assert_eq!(told(400, Some(30027)), Sent::NotNow(Some(Duration::from_hours(1)), "30027".into()));
         assert_eq!(told(500, None), Sent::Unanswered("http_500".into()), "it may have left");
         assert_eq!(told(302, None), Sent::Unanswered("http_302".into()));
