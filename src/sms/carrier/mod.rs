@@ -7,12 +7,14 @@ use std::future::Future;
 use std::time::Duration;
 
 use heard::{Heard, Rejected, Request};
+use jiff::Timestamp;
 use kind::{Kind, Settings};
 use serde_json::{Map, Value};
 
 use crate::facts::heard::Media;
 use crate::facts::ids::{Slug, SmsId};
 use crate::facts::said::SubmittedPart;
+use crate::sms::doubt::Found;
 
 mod base64;
 pub mod heard;
@@ -78,6 +80,11 @@ pub trait Carrier: Send + Sync {
 
     /// Hands over one text, under a time-out of its own.
     fn send(&self, text: &Outgoing) -> impl Future<Output = Sent> + Send;
+
+    /// Looks for a text whose answer was lost: what the carrier took since then that is like it.
+    fn find(&self, _text: &Outgoing, _since: Timestamp) -> impl Future<Output = Found> + Send {
+        std::future::ready(Found::NotTold)
+    }
 
     /// Verifies a request to the carrier's webhook and reads it.
     fn receive(&self, _request: &Request<'_>) -> impl Future<Output = Result<Vec<Heard>, Rejected>> + Send {
@@ -163,6 +170,14 @@ impl Connection {
             Self::Simulator(carrier) => carrier.send(text).await,
             Self::Twilio(carrier) => carrier.send(text).await,
         })
+    }
+
+    /// Looks for a text whose answer was lost.
+    pub async fn find(&self, text: &Outgoing, since: Timestamp) -> Found {
+        match self {
+            Self::Simulator(carrier) => carrier.find(text, since).await,
+            Self::Twilio(carrier) => carrier.find(text, since).await,
+        }
     }
 
     /// Verifies and reads a request to the carrier's webhook.
