@@ -20,11 +20,14 @@ mod http;
 pub mod kind;
 pub mod lines;
 pub mod pause;
+mod reading;
 pub mod simulator;
+pub mod telnyx;
 pub mod twilio;
+pub mod vonage;
 
 /// Every kind there is an adapter for.
-pub const KINDS: &[&Kind] = &[&simulator::KIND, &twilio::KIND];
+pub const KINDS: &[&Kind] = &[&simulator::KIND, &twilio::KIND, &telnyx::KIND, &vonage::KIND];
 
 /// The kind of a name.
 #[must_use]
@@ -125,6 +128,10 @@ pub enum Connection {
     Simulator(simulator::Client),
     /// Twilio, and whoever speaks as it does.
     Twilio(twilio::Client),
+    /// Telnyx.
+    Telnyx(telnyx::Client),
+    /// Vonage's SMS API.
+    Vonage(vonage::Client),
 }
 
 impl Connection {
@@ -135,6 +142,8 @@ impl Connection {
     pub fn open(row: &Row, settings: &Settings, around: &Surroundings) -> Result<Self, String> {
         match row.kind.as_str() {
             "twilio" => twilio::Client::new(row.url.as_deref(), settings, around).map(Self::Twilio),
+            "telnyx" => telnyx::Client::new(row.url.as_deref(), settings, around).map(Self::Telnyx),
+            "vonage" => vonage::Client::new(row.url.as_deref(), settings, around).map(Self::Vonage),
             "simulator" => {
                 let url = row.url.as_deref().unwrap_or(&around.simulator_url);
                 simulator::Client::new(url, simulator::Limits::default()).map(Self::Simulator)
@@ -152,6 +161,8 @@ impl Connection {
         match self {
             Self::Simulator(carrier) => of(carrier),
             Self::Twilio(carrier) => of(carrier),
+            Self::Telnyx(carrier) => of(carrier),
+            Self::Vonage(carrier) => of(carrier),
         }
     }
 
@@ -160,6 +171,8 @@ impl Connection {
         sound(match self {
             Self::Simulator(carrier) => carrier.send(text).await,
             Self::Twilio(carrier) => carrier.send(text).await,
+            Self::Telnyx(carrier) => carrier.send(text).await,
+            Self::Vonage(carrier) => carrier.send(text).await,
         })
     }
 
@@ -171,6 +184,8 @@ impl Connection {
         match self {
             Self::Simulator(carrier) => carrier.receive(request).await,
             Self::Twilio(carrier) => carrier.receive(request).await,
+            Self::Telnyx(carrier) => carrier.receive(request).await,
+            Self::Vonage(carrier) => carrier.receive(request).await,
         }
     }
 
@@ -180,6 +195,8 @@ impl Connection {
         match self {
             Self::Simulator(carrier) => carrier.answer(),
             Self::Twilio(carrier) => carrier.answer(),
+            Self::Telnyx(carrier) => carrier.answer(),
+            Self::Vonage(carrier) => carrier.answer(),
         }
     }
 }
