@@ -16,17 +16,24 @@ use crate::facts::ids::{Slug, SmsId};
 use crate::facts::said::SubmittedPart;
 use crate::sms::doubt::Found;
 
+pub mod aws;
+pub mod bandwidth;
 mod base64;
 pub mod heard;
 mod http;
 pub mod kind;
 pub mod lines;
 pub mod pause;
+pub mod plivo;
+mod reading;
 pub mod simulator;
+pub mod telnyx;
 pub mod twilio;
+pub mod vonage;
 
 /// Every kind there is an adapter for.
-pub const KINDS: &[&Kind] = &[&simulator::KIND, &twilio::KIND];
+pub const KINDS: &[&Kind] =
+    &[&simulator::KIND, &twilio::KIND, &telnyx::KIND, &vonage::KIND, &plivo::KIND, &bandwidth::KIND, &aws::KIND];
 
 /// The kind of a name.
 #[must_use]
@@ -134,6 +141,16 @@ pub enum Connection {
     Simulator(simulator::Client),
     /// Twilio, and whoever speaks as it does.
     Twilio(twilio::Client),
+    /// Telnyx.
+    Telnyx(telnyx::Client),
+    /// Vonage's SMS API.
+    Vonage(vonage::Client),
+    /// Plivo.
+    Plivo(plivo::Client),
+    /// Bandwidth.
+    Bandwidth(bandwidth::Client),
+    /// AWS End User Messaging SMS.
+    Aws(aws::Client),
 }
 
 impl Connection {
@@ -144,6 +161,11 @@ impl Connection {
     pub fn open(row: &Row, settings: &Settings, around: &Surroundings) -> Result<Self, String> {
         match row.kind.as_str() {
             "twilio" => twilio::Client::new(row.url.as_deref(), settings, around).map(Self::Twilio),
+            "telnyx" => telnyx::Client::new(row.url.as_deref(), settings, around).map(Self::Telnyx),
+            "vonage" => vonage::Client::new(row.url.as_deref(), settings, around).map(Self::Vonage),
+            "plivo" => plivo::Client::new(row.url.as_deref(), settings, around).map(Self::Plivo),
+            "bandwidth" => bandwidth::Client::new(row.url.as_deref(), settings, around).map(Self::Bandwidth),
+            "aws" => aws::Client::new(row.url.as_deref(), settings, around).map(Self::Aws),
             "simulator" => {
                 let url = row.url.as_deref().unwrap_or(&around.simulator_url);
                 simulator::Client::new(url, simulator::Limits::default()).map(Self::Simulator)
@@ -161,6 +183,11 @@ impl Connection {
         match self {
             Self::Simulator(carrier) => of(carrier),
             Self::Twilio(carrier) => of(carrier),
+            Self::Telnyx(carrier) => of(carrier),
+            Self::Vonage(carrier) => of(carrier),
+            Self::Plivo(carrier) => of(carrier),
+            Self::Bandwidth(carrier) => of(carrier),
+            Self::Aws(carrier) => of(carrier),
         }
     }
 
@@ -169,6 +196,11 @@ impl Connection {
         sound(match self {
             Self::Simulator(carrier) => carrier.send(text).await,
             Self::Twilio(carrier) => carrier.send(text).await,
+            Self::Telnyx(carrier) => carrier.send(text).await,
+            Self::Vonage(carrier) => carrier.send(text).await,
+            Self::Plivo(carrier) => carrier.send(text).await,
+            Self::Bandwidth(carrier) => carrier.send(text).await,
+            Self::Aws(carrier) => carrier.send(text).await,
         })
     }
 
@@ -188,6 +220,11 @@ impl Connection {
         match self {
             Self::Simulator(carrier) => carrier.receive(request).await,
             Self::Twilio(carrier) => carrier.receive(request).await,
+            Self::Telnyx(carrier) => carrier.receive(request).await,
+            Self::Vonage(carrier) => carrier.receive(request).await,
+            Self::Plivo(carrier) => carrier.receive(request).await,
+            Self::Bandwidth(carrier) => carrier.receive(request).await,
+            Self::Aws(carrier) => carrier.receive(request).await,
         }
     }
 
@@ -197,6 +234,11 @@ impl Connection {
         match self {
             Self::Simulator(carrier) => carrier.answer(),
             Self::Twilio(carrier) => carrier.answer(),
+            Self::Telnyx(carrier) => carrier.answer(),
+            Self::Vonage(carrier) => carrier.answer(),
+            Self::Plivo(carrier) => carrier.answer(),
+            Self::Bandwidth(carrier) => carrier.answer(),
+            Self::Aws(carrier) => carrier.answer(),
         }
     }
 }
