@@ -160,4 +160,6 @@ fn as_outreach(message: &Message<Written>) -> Option<Outreach<'_>> {
 }
 
 #[cfg(test)]
+mod media;
+#[cfg(test)]
 mod tests;

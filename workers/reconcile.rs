@@ -392,6 +392,7 @@ async fn waited_too_long(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(Str
         .collect())
 }
 
+pub mod media;
 mod parts;
 pub mod release;
 #[cfg(test)]

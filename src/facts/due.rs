@@ -140,7 +140,7 @@ hearable! {
     AgentChanged ["agent", "state", "next_state", "code", "slots_used", "limit", "sms_used", "sms_limit", "chat_used",
                   "chat_limit"],
     AgentFreed ["agent", "state", "code", "slots_used", "limit", "sms_used", "sms_limit", "chat_used", "chat_limit"],
-    SmsRequested ["sms_id", "room_id", "entry_id", "from", "from_country", "to", "text", "carrier"],
+    SmsRequested ["sms_id", "room_id", "entry_id", "from", "from_country", "to", "text", "media", "carrier"],
     SmsSubmitted ["sms_id", "parts", "reason"],
     SmsFailed ["sms_id", "parts", "reason"],
     SmsUnanswered ["sms_id", "parts", "reason"],

@@ -67,6 +67,8 @@ uuid_ids! {
     SmsId,
     /// Of a flow's call to a program.
     CallId,
+    /// Of a medium that came with a text.
+    MediaId,
 }
 
 /// Namespace of ids that are derived from carriers' ids.

@@ -2,6 +2,7 @@
 
 mod consent;
 mod leaves_once;
+mod media;
 mod proof;
 mod quiet_hours;
 mod twilio;
