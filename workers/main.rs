@@ -12,6 +12,7 @@ mod post_reply;
 mod receive_sms;
 mod reconcile;
 mod record_receipt;
+mod resolve_sms;
 mod route_contact;
 mod run_flow;
 mod send_sms;
@@ -110,7 +111,8 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::worker(route_contact::RouteContact),
         Role::worker(Each(settle_offer::SettleOffer)),
         Role::worker(post_reply::PostReply),
-        Role::caller(send_sms::SendSms::new(around)),
+        Role::caller(send_sms::SendSms::new(around.clone())),
+        Role::caller(resolve_sms::ResolveSms::new(around)),
         Role::worker(record_receipt::RecordReceipt),
         Role::worker(expire_session::ExpireSession),
         Role::worker(Each(wrap_up::WrapUp)),

@@ -80,7 +80,7 @@ impl Of {
                         'seq', e.seq, 'author', e.author, 'agent', e.agent, 'kind', e.kind, 'direction', e.direction,
                         'text', e.text, 'at', e.at, 'parts', e.parts, 'flags', e.flags, 'media', e.media,
                         'state', coalesce(s.state, case when e.direction = 'inbound' then 'received' else 'posted' end),
-                        'reason', s.reason) order by e.seq) as entries
+                        'reason', s.reason, 'resent', nullif(s.resent, 0)) order by e.seq) as entries
                from entries e left join sms s on s.id = e.sms_id where e.room_id = r.id) e on true
              order by r.opened_at desc, r.id",
             self.rooms().0
@@ -106,7 +106,9 @@ fn transcript(row: &Row) -> Value {
     for entry in entries.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
         let at = entry.get("at").and_then(Value::as_str).and_then(|at| at.parse::<Timestamp>().ok());
         entry.insert("at".into(), json!(at.map(|at| at.to_string())));
-        entry.retain(|key, value| !value.is_null() || !["agent", "flags", "media", "reason"].contains(&key.as_str()));
+        entry.retain(|key, value| {
+            !value.is_null() || !["agent", "flags", "media", "reason", "resent"].contains(&key.as_str())
+        });
     }
     json!({
         "room_id": row.get::<_, Uuid>("id"),

@@ -7,12 +7,14 @@ use std::future::Future;
 use std::time::Duration;
 
 use heard::{Heard, Rejected, Request};
+use jiff::Timestamp;
 use kind::{Kind, Settings};
 use serde_json::{Map, Value};
 
 use crate::facts::heard::Media;
 use crate::facts::ids::{Slug, SmsId};
 use crate::facts::said::SubmittedPart;
+use crate::sms::doubt::Found;
 
 pub mod aws;
 pub mod bandwidth;
@@ -67,8 +69,10 @@ pub enum Sent {
     Refused(String),
     /// Never: the carrier knows that the recipient opted out. Its code.
     OptedOut(String),
-    /// Not now, and certainly not sent: throttled, or away. The carrier's wish, if it had one, and its code.
+    /// Not now, and certainly not sent: away, or its day's count is used up. The carrier's wish, if it had one, and its code.
     NotNow(Option<Duration>, String),
+    /// The same because texts come too fast: the pace of the carrier is halved.
+    TooFast(Option<Duration>, String),
     /// Not this text but the account is refused (sign-in, suspension): nothing goes by this connection until somebody
     /// has looked. Certainly not sent. The carrier's code.
     Account(String),
@@ -83,6 +87,11 @@ pub trait Carrier: Send + Sync {
 
     /// Hands over one text, under a time-out of its own.
     fn send(&self, text: &Outgoing) -> impl Future<Output = Sent> + Send;
+
+    /// Looks for a text whose answer was lost: what the carrier took since then that is like it.
+    fn find(&self, _text: &Outgoing, _since: Timestamp) -> impl Future<Output = Found> + Send {
+        std::future::ready(Found::NotTold)
+    }
 
     /// Verifies a request to the carrier's webhook and reads it.
     fn receive(&self, _request: &Request<'_>) -> impl Future<Output = Result<Vec<Heard>, Rejected>> + Send {
@@ -195,6 +204,14 @@ impl Connection {
         })
     }
 
+    /// Looks for a text whose answer was lost.
+    pub async fn find(&self, text: &Outgoing, since: Timestamp) -> Found {
+        match self {
+            Self::Simulator(carrier) => carrier.find(text, since).await,
+            Self::Twilio(carrier) => carrier.find(text, since).await,
+        }
+    }
+
     /// Verifies and reads a request to the carrier's webhook.
     ///
     /// # Errors
@@ -237,6 +254,7 @@ fn sound(sent: Sent) -> Sent {
         Sent::OptedOut(code) => Sent::OptedOut(word(code)),
         Sent::Account(code) => Sent::Account(word(code)),
         Sent::NotNow(wait, code) => Sent::NotNow(wait, word(code)),
+        Sent::TooFast(wait, code) => Sent::TooFast(wait, word(code)),
         Sent::Unanswered(why) => Sent::Unanswered(word(why)),
     }
 }
