@@ -44,7 +44,7 @@ fn event(event: &Value) -> Result<Heard, Rejected> {
     let id = || text(event, "/message/id").ok_or_else(|| unreadable("there is no message.id"));
     let status = match text(event, "/type") {
         Some("message-received") => return received(id()?, event).map(Heard::Text),
-        Some("message-sending") => ReceiptStatus::Submitted,
+        Some("message-sending" | "message-sent") => ReceiptStatus::Submitted,
         Some("message-delivered" | "message-read") => ReceiptStatus::Delivered,
         Some("message-failed") => ReceiptStatus::Failed,
         Some(_) => return Ok(Heard::Other("unknown_event")),

@@ -160,7 +160,8 @@ mod tests {
             r#"{"data":{"event_type":"message.received","id":"e1","occurred_at":"2026-01-01T00:00:01.5+00:00","payload":{
             "id":"84cca175","direction":"inbound","encoding":"UCS-2","parts":2,"received_at":"2026-01-01T00:00:00.100+00:00",
             "from":{"carrier":"T","phone_number":"+15550100100"},"text":"look & see 🐻","subject":null,
-            "to":[{"phone_number":"+15550100001","status":"webhook_delivered"}],"autoresponse_type":"opt_out",
+            "to":[{"phone_number":"+15550100002","status":""},{"phone_number":"+15550100001","status":"webhook_delivered"}],
+            "autoresponse_type":"opt_out",
             "media":[{"url":"https://m.example/1","content_type":"image/png","size":3},{"size":1}],"type":"MMS"}},"meta":{}}"#,
         )
         .unwrap();

@@ -58,8 +58,6 @@ impl Carrier for Client {
         };
         let id = text.sms_id.to_string();
         let mut form = vec![
-            ("api_key", self.key.as_str()),
-            ("api_secret", self.secret.expose_secret()),
             ("from", without_plus(&text.from)),
             ("to", without_plus(&text.to)),
             ("text", &text.text),
@@ -68,7 +66,9 @@ impl Carrier for Client {
             ("client-ref", &id),
         ];
         form.extend(self.callback.as_deref().map(|callback| ("callback", callback)));
-        match http::call(self.http.post(self.messages.clone()).form(&form)).await {
+        let request =
+            self.http.post(self.messages.clone()).basic_auth(&self.key, Some(self.secret.expose_secret())).form(&form);
+        match http::call(request).await {
             Ok(answer) => told(&answer),
             Err(sent) => sent,
         }
