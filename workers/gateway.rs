@@ -138,6 +138,7 @@ async fn hear(gateway: &Gateway, carrier: &Slug, request: &Request<'_>) -> Respo
             tracing::warn!(carrier = %carrier, why, "a webhook's request is not the carrier's");
             return count(carrier.as_str(), why, StatusCode::FORBIDDEN);
         }
+        Err(Rejected::NotNow(why)) => return count(carrier.as_str(), why, StatusCode::SERVICE_UNAVAILABLE),
         Err(Rejected::Unreadable(why)) => {
             tracing::error!(carrier = %carrier, why, "a carrier's request cannot be read; it is among the dead letters");
             (vec![heard::unreadable(carrier, request, &why)], "unreadable")

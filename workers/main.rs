@@ -13,6 +13,7 @@ mod post_reply;
 mod receive_sms;
 mod reconcile;
 mod record_receipt;
+mod resolve_sms;
 mod route_contact;
 mod run_flow;
 mod send_sms;
@@ -115,6 +116,7 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::worker(Each(settle_offer::SettleOffer)),
         Role::worker(post_reply::PostReply),
         Role::caller(send_sms::SendSms::new(around.clone())),
+        Role::caller(resolve_sms::ResolveSms::new(around.clone())),
         Role::worker(record_receipt::RecordReceipt),
         Role::worker(expire_session::ExpireSession),
         Role::worker(Each(wrap_up::WrapUp)),

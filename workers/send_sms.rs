@@ -213,11 +213,12 @@ impl SendSms {
         rooms.dedup();
         let ids: Vec<SmsId> = found.iter().map(|(_, sms)| sms.id).collect();
         let texts: Vec<&Sms> = found.iter().map(|(_, sms)| *sms).collect();
-        let (opted_out, unsent, quiet, paces) = tokio::try_join!(
+        let (opted_out, unsent, quiet, expired, paces) = tokio::try_join!(
             biased;
             consent::opted_out(tx, &parties),
             sending::unsent(tx, ctx.now, &rooms),
             quiet::rows::at_claim(tx, ctx.now, &ids),
+            sending::expired(tx, ctx.now, &ids),
             pace::rows::of(tx, &texts),
         )?;
         let asked: Vec<Asked<'_>> = found
@@ -236,7 +237,9 @@ impl SendSms {
                     attempt: message.attempt,
                     is_redelivered: message.is_redelivered,
                     is_opted_out,
-                    unfit: recipient::never(&sms.customer_number).or(quiet.get(&sms.id).and_then(Decision::never)),
+                    unfit: recipient::never(&sms.customer_number)
+                        .or(quiet.get(&sms.id).and_then(Decision::never))
+                        .or(expired.contains(&sms.id).then_some("expired")),
                     quiet: quiet.get(&sms.id).and_then(|decision| decision.until),
                     paused,
                     takes_our_id,
@@ -388,4 +391,4 @@ mod leaving;
 mod pacing;
 mod said;
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::heard::Hearable;
-use super::ids::{CallId, ContactId, FactId, OfferId, RoomId, SessionId, Slug};
+use super::ids::{CallId, ContactId, FactId, OfferId, RoomId, SessionId, Slug, SmsId};
 use super::said::{
     AgentChanged, AgentFreed, ContactQueued, OfferSettled, SmsFailed, SmsHeld, SmsRequested, SmsSubmitted,
     SmsUnanswered,
@@ -70,6 +70,13 @@ super::facts! {
         /// When.
         due_at: Timestamp,
     }
+    /// A text whose answer was lost is to be looked for.
+    SmsDoubted = "sms.doubted" to Work {
+        /// Which.
+        sms_id: SmsId,
+        /// Where.
+        room_id: RoomId,
+    }
     /// A customer wrote in a room whose contact is in a flow; the first text begins it.
     FlowTexted = "flow.texted" to Work {
         /// Whose.
@@ -123,6 +130,7 @@ hearable! {
     SkillDue ["skill"],
     ContactDue ["contact_id", "due_at"],
     PartDue ["carrier", "from", "to", "reference", "total", "due_at"],
+    SmsDoubted ["sms_id", "room_id"],
     FlowTexted ["contact_id", "room_id", "seq"],
     FlowDue ["contact_id", "generation", "due_at"],
     WebhookAsked ["call_id", "contact_id"],

@@ -34,7 +34,7 @@ pub enum Of {
 }
 
 /// Fields of an entry that are left out where there is nothing.
-const OPTIONAL: [&str; 7] = ["agent", "flags", "media", "reason", "encoding", "sent_text", "price"];
+const OPTIONAL: [&str; 8] = ["agent", "flags", "media", "reason", "resent", "encoding", "sent_text", "price"];
 
 const COLUMNS: &str =
     "id, tenant, channel, our_number, customer_number, opened_at, closed_at, close_reason, outcome, agents";
@@ -93,7 +93,7 @@ impl Of {
                         'text', e.text, 'at', e.at, 'parts', coalesce(s.parts, e.parts), 'encoding', s.encoding,
                         'sent_text', s.sent_text, 'price', {PRICE}, 'flags', e.flags, 'media', {MEDIA},
                         'state', coalesce(s.state, case when e.direction = 'inbound' then 'received' else 'posted' end),
-                        'reason', s.reason) order by e.seq) as entries
+                        'reason', s.reason, 'resent', nullif(s.resent, 0)) order by e.seq) as entries
                from entries e left join sms s on s.id = e.sms_id where e.room_id = r.id) e on true
              order by r.opened_at desc, r.id",
             self.rooms().0

@@ -162,6 +162,8 @@ fn of_tenant(file: &TenantFile) -> Value {
         "time_zone": text(&file.time_zone), "stop": texts[0], "start": texts[1], "help": texts[2],
         "sms_slots": file.slots_of("sms"), "chat_slots": file.slots_of("chat"),
         "quiet_hours": serde_json::to_value(&file.quiet_hours.policy).unwrap_or_default(),
+        "text_validity_s": file.unanswered.validity_s, "unanswered": file.unanswered.policy,
+        "unanswered_after_s": file.unanswered.after_s,
         "paces": file.paces.iter().map(|pace| json!(pace.policy(numbers_of(file, pace)))).collect::<Vec<_>>(),
         "consent_scope": file.consent.scope(), "ask": file.consent.ask(&name), "consent_texts": file.consent.texts(),
         "flood_texts": file.consent.flood_texts, "flood_s": file.consent.flood_s,
@@ -191,7 +193,8 @@ async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
         "select 0 as place, id, jsonb_build_object('name', name, 'sms_messaging', sms_messaging, 'time_zone', time_zone,
                 'stop', stop_text, 'start', start_text, 'help', help_text, 'sms_slots', sms_slots, 'chat_slots', chat_slots,
                 'consent_scope', consent_scope, 'ask', ask_text, 'consent_texts', consent_texts, 'flood_texts', flood_texts,
-                'flood_s', flood_s, 'quiet_hours', quiet_hours, 'paces', paces) as row
+                'flood_s', flood_s, 'quiet_hours', quiet_hours, 'paces', paces, 'text_validity_s', text_validity_s, 'unanswered', unanswered,
+                'unanswered_after_s', unanswered_after_s) as row
          from tenants where id = $1
          union all
          select 1, id, jsonb_build_object('kind', kind, 'url', url, 'settings', settings, 'opt_outs', opt_outs)

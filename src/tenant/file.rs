@@ -12,10 +12,12 @@ use crate::facts::ids::Slug;
 mod carriers;
 mod paces;
 mod quiet_hours;
+mod unanswered;
 
 pub use carriers::Carrier;
 pub use paces::Pace;
 pub use quiet_hours::QuietHours;
+pub use unanswered::Unanswered;
 
 /// A tenant's file. What is required and missing (`None`) has been reported.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +36,8 @@ pub struct TenantFile {
     pub texts: [Option<At<String>>; 3],
     /// Quiet hours; what is left out has its default.
     pub quiet_hours: QuietHours,
+    /// How long a text is tried, and what becomes of one whose answer was lost.
+    pub unanswered: Unanswered,
     /// `[consent]`.
     pub consent: Consent,
     /// Slots that a contact takes, where the file says it: by SMS, by chat.
@@ -201,19 +205,17 @@ pub fn read(text: &str) -> (TenantFile, Vec<Mistake>) {
 impl Reader<'_> {
     fn file(&mut self, root: &DeTable<'_>) -> TenantFile {
         let top = Part { what: "the file", line: 1, table: root };
+        let sections = ["texts", "consent", "channels", "quiet_hours", "unanswered"];
         let lists = ["skills", "teams", "agents", "points_of_contact", "carriers", "codes", "paces"];
         self.known(
             top,
-            &[
-                &["tenant", "name", "sms_messaging", "time_zone", "texts", "consent", "channels", "quiet_hours"][..],
-                &lists[..],
-            ]
-            .concat(),
+            &[&["tenant", "name", "sms_messaging", "time_zone", "text_validity_s"][..], &sections[..], &lists[..]]
+                .concat(),
         );
-        let mut sections = Vec::new();
-        for section in ["texts", "consent", "channels", "quiet_hours"].into_iter().chain(lists) {
+        let mut found = Vec::new();
+        for section in sections.into_iter().chain(lists) {
             if let Some(value) = root.get(section) {
-                sections.push(At { value: section, line: self.line(value) });
+                found.push(At { value: section, line: self.line(value) });
             }
         }
         TenantFile {
@@ -226,7 +228,8 @@ impl Reader<'_> {
             consent: self.consent(top),
             slots: self.channels(top),
             quiet_hours: self.quiet_hours(top),
-            sections,
+            unanswered: self.unanswered(top),
+            sections: found,
             skills: self.list(top, "skills", "the skill", Self::skill),
             teams: self.list(top, "teams", "the team", Self::team),
             agents: self.list(top, "agents", "the agent", Self::agent),

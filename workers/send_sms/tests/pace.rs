@@ -70,6 +70,19 @@ async fn a_room_keeps_its_order_where_its_first_text_waits() {
 }
 
 #[tokio::test]
+async fn what_is_tried_for_too_long_expires() {
+    let bench = Bench::new().await;
+    let texts = texts(&bench, 2).await;
+    let client = bench.database.pool.get().await.unwrap();
+    client.execute("update tenants set text_validity_s = 3600", &[]).await.unwrap();
+    let batch: Vec<Message<ToSend>> = texts.iter().map(|text| asks(text, 0)).collect();
+    assert_eq!(words(&bench.run(at(3600), &batch[..1]).await), ["sms.submitted"]);
+    assert_eq!(words(&bench.run(at(3601), &batch[1..]).await), ["sms.failed"]);
+    let state = states(&bench.database.pool).await.remove(&texts[1].sms_id);
+    assert_eq!(state, Some(("failed".to_owned(), Some("expired".to_owned()))));
+}
+
+#[tokio::test]
 async fn ten_processes_that_claim_at_once_take_no_more_than_the_pace() {
     let bench = Bench::new().await;
     set(&bench, json!([{"id": "each", "per_minute": 300, "each": true}, {"id": "day", "per_day": 8}])).await;
