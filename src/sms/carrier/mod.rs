@@ -20,10 +20,10 @@ use crate::sms::doubt::Found;
 
 pub mod aws;
 pub mod bandwidth;
-mod base64;
+pub(crate) mod base64;
 mod connection;
 pub mod heard;
-mod http;
+pub(crate) mod http;
 pub mod kind;
 pub mod lines;
 pub mod pause;
