@@ -7,6 +7,7 @@ mod expire_session;
 mod gateway;
 mod keep_dead;
 mod move_contact;
+mod notify_application;
 mod post_reply;
 mod receive_sms;
 mod reconcile;
@@ -117,9 +118,11 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::worker(Each(move_contact::MoveContact)),
         Role::worker(Each(run_flow::RunFlow::default())),
         Role::caller(call_webhook::CallWebhook::new(config.webhook_private.clone())),
+        Role::caller(notify_application::NotifyApplication::new(config.webhook_private.clone())),
         Role::pass("reconcile", reconcile::Match),
         Role::pass("reconcile", reconcile::Sweep::default()),
         Role::pass("reconcile", reconcile::release::Release),
+        Role::pass("reconcile", reconcile::untold::Untold),
     ];
     roles.push(gateway::role(config));
     roles.push(carrier_simulator::role(config));

@@ -380,3 +380,4 @@ async fn waited_too_long(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(Str
 pub mod release;
 #[cfg(test)]
 mod tests;
+pub mod untold;

@@ -11,6 +11,10 @@ use super::envelope::{Described, Reason, To};
 use super::ids::{ContactId, FactId, OfferId, RoomId, Slug};
 use super::purpose::Purpose;
 
+mod words;
+
+pub use words::{AgentState, Answer, By, ByKind, Media, ReceiptStatus, When};
+
 /// A body that a worker can hear.
 pub trait Hearable: DeserializeOwned {
     /// The fact's name.
@@ -85,89 +89,6 @@ macro_rules! hear {
             through: |body| serde_json::to_value(serde_json::from_value::<$name>(body)?),
         }),+];
     };
-}
-
-/// A link to media that came with a text.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Media {
-    /// Where it lies.
-    pub url: String,
-    /// MIME type.
-    #[serde(rename = "type")]
-    pub kind: String,
-}
-
-/// Who asks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct By {
-    /// In what part.
-    pub kind: ByKind,
-    /// Slug of the agent, or a name.
-    pub name: String,
-}
-
-/// In what part somebody asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the words speak for themselves")]
-pub enum ByKind {
-    Agent,
-    Supervisor,
-    Customer,
-    Program,
-}
-
-/// What a carrier says became of a part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the words speak for themselves")]
-pub enum ReceiptStatus {
-    Submitted,
-    Delivered,
-    Undelivered,
-    Failed,
-}
-
-/// An agent's answer to an offer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the words speak for themselves")]
-pub enum Answer {
-    Accept,
-    Refuse,
-}
-
-/// An agent's own state; working follows from contacts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the words speak for themselves")]
-pub enum AgentState {
-    Available,
-    Unavailable,
-    LoggedOut,
-}
-
-impl AgentState {
-    /// As in SQL and JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Available => "available",
-            Self::Unavailable => "unavailable",
-            Self::LoggedOut => "logged_out",
-        }
-    }
-}
-
-/// When a move of an agent takes effect.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum When {
-    /// At once: live contacts stay.
-    #[default]
-    Now,
-    /// With the last slot that is freed; nothing new is offered until then.
-    Free,
 }
 
 hear! {
@@ -281,6 +202,31 @@ hear! {
         #[serde(default)] purpose: Option<Purpose>,
         /// When.
         written_at: Timestamp,
+    }
+    /// A program texts a customer: no agent's slot is taken. In an open room it is a line of it, else of a room of its own.
+    NoticeWritten = "notice.written" times [] maybe [written_at] {
+        /// The tenant.
+        tenant: Slug,
+        /// Slug of the application that asked; none: a program of the operator's.
+        #[serde(default)] application: Option<Slug>,
+        /// Our number, E.164 with +, or a short code's digits.
+        from: String,
+        /// Of a short code in `from`: ISO 3166-1 alpha-2.
+        #[serde(default)] from_country: Option<String>,
+        /// The customer's number, E.164.
+        to: String,
+        /// 1 to 1,600 characters.
+        text: String,
+        /// Links to send along.
+        #[serde(default)] media: Option<Vec<Media>>,
+        /// What it is for; else conversational where it answers a text, informational where not.
+        #[serde(default)] purpose: Option<Purpose>,
+        /// The fact that brought the customer's text that it answers.
+        #[serde(default)] answers: Option<FactId>,
+        /// Where the application hears what became of it.
+        #[serde(default)] status_url: Option<String>,
+        /// When; else as it is recorded.
+        #[serde(default)] written_at: Option<Timestamp>,
     }
     /// An agent accepts or refuses an offer.
     OfferAnswered = "offer.answered" times [] maybe [] {

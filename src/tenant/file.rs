@@ -9,9 +9,11 @@ use super::consent::Consent;
 use super::reader::{At, Mistake, Part, Reader, article, line_of};
 use crate::facts::ids::Slug;
 
+mod applications;
 mod carriers;
 mod quiet_hours;
 
+pub use applications::Application;
 pub use carriers::Carrier;
 pub use quiet_hours::QuietHours;
 
@@ -50,6 +52,8 @@ pub struct TenantFile {
     pub carriers: Vec<Carrier>,
     /// Why agents may be unavailable; none: any code.
     pub codes: Vec<Code>,
+    /// Programs that send texts by the gateway.
+    pub applications: Vec<Application>,
 }
 
 impl TenantFile {
@@ -197,7 +201,7 @@ pub fn read(text: &str) -> (TenantFile, Vec<Mistake>) {
 impl Reader<'_> {
     fn file(&mut self, root: &DeTable<'_>) -> TenantFile {
         let top = Part { what: "the file", line: 1, table: root };
-        let lists = ["skills", "teams", "agents", "points_of_contact", "carriers", "codes"];
+        let lists = ["skills", "teams", "agents", "points_of_contact", "carriers", "codes", "applications"];
         self.known(
             top,
             &[
@@ -229,6 +233,7 @@ impl Reader<'_> {
             points: self.list(top, "points_of_contact", "the point of contact", Self::point),
             carriers: self.list(top, "carriers", "the carrier", Self::carrier),
             codes: self.list(top, "codes", "the code", Self::code),
+            applications: self.list(top, "applications", "the application", Self::application),
         }
     }
 
