@@ -9,7 +9,9 @@ use crate::rehearsal::{active, column, customer, den_with, room, text};
 use crate::support::database::Database;
 use crate::support::den::{ENDED, FOXES, MAIN, OFF, RUSH};
 use crate::support::fixtures::at;
-use crate::support::trial::{Ran, handle, names, refusal, said, told, trial};
+use crate::support::trial::{Apart, Ran, handle, names, refusal, said, told, trial};
+
+const APART: &[Apart] = &[("application_calls", "nr", "a sequence, which a try that wrote nothing moves, too")];
 
 /// An application of the Bears that may use MAIN and the number that has ended, and one of the foxes.
 async fn shop(pool: &Pool) {
@@ -32,7 +34,7 @@ fn ids(outcome: &Outcome) -> Vec<FactId> {
 }
 
 async fn run(batch: &[Message<Written>], set_up: impl AsyncFn(&Pool)) -> Ran {
-    trial(&PostReply, at(20), &[], set_up, batch).await
+    trial(&PostReply, at(20), APART, set_up, batch).await
 }
 
 #[tokio::test]
