@@ -84,6 +84,13 @@ fn sdks(url: &str) -> [(Stranger, &'static str); 2] {
 
 /// The tenant of the example with an application, and another tenant with its own.
 async fn bears_and_shop(more: &str) -> (Stack, Process) {
+    let stack = with_shop(more).await;
+    let process = stack.start(&["all"]).await;
+    (stack, process)
+}
+
+/// The same, and no process.
+async fn with_shop(more: &str) -> Stack {
     let mut stack = Stack::new().await;
     stack.webhook_private = "127.0.0.1";
     let example = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/three-bears.toml")).unwrap();
@@ -105,8 +112,7 @@ async fn bears_and_shop(more: &str) -> (Stack, Process) {
     stack.command(&["apply", &stack.file("foxes.toml", &foxes)]).success();
     let stolen = stack.file("stolen.toml", &foxes.replace(OTHER, ACCOUNT));
     assert!(stack.command(&["apply", &stolen]).failure(1).contains("another tenant's account"));
-    let process = stack.start(&["all"]).await;
-    (stack, process)
+    stack
 }
 
 fn asked(verb: &str, ask: Value) -> Value {
@@ -269,4 +275,76 @@ fn listed(sdk: &mut Stranger) {
     assert_eq!(bodies(&most), ["notice 4", "notice 3"]);
     let none = sdk.done(&asked("list", json!({"date_sent_before": "2020-01-01"})));
     assert_eq!(none, json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_token_is_one_text_and_what_waits_for_the_hub_is_queued() {
+    let stack = with_shop("").await;
+    // a gateway alone: nobody records what it hands in
+    let gateway = stack.start(&["gateway"]).await;
+    let mut sdk = Stranger::start(&python(), "text_as_application.py", &[&gateway.url()]);
+    let with = |token: &str, to: &str, body: &str| {
+        let mut asked = asked("create", json!({"to": to, "from_": OURS, "body": body}));
+        asked["headers"] = json!({"I-Twilio-Idempotency-Token": token});
+        asked
+    };
+    let other = "+15550100199";
+    let first = sdk.done(&with("one", CUSTOMER, "once"));
+    assert_eq!((&first["status"], &first["num_segments"]), (&json!("queued"), &json!("1")));
+    assert_eq!(sdk.done(&with("one", CUSTOMER, "once"))["sid"], first["sid"]);
+    let second = sdk.done(&with("two", other, "once"))["sid"].clone();
+    let fetch = |sid: &Value| json!({"do": "fetch", "account": ACCOUNT, "token": TOKEN, "sid": sid});
+    assert_eq!(sdk.refused(&fetch(&first["sid"])), (404, 20404), "not recorded yet");
+    let opt_out = ["consent", "opt-out", "--tenant", "three-bears", "--our-number", OURS, CUSTOMER];
+    stack.command(&opt_out).success();
+
+    let _texthub = stack.start(&["all"]).await;
+    until("the hub has refused one", async || sdk.call(&fetch(&first["sid"]))["ok"]["error_code"] == 21610).await;
+    assert_eq!(sdk.done(&fetch(&first["sid"]))["status"], "failed");
+    until("and sent the other", async || sdk.call(&fetch(&second))["ok"]["status"] == "delivered").await;
+    assert_eq!(sdk.refused(&with("one", CUSTOMER, "once")), (400, 21610), "the same answer again");
+    assert_eq!(sdk.done(&with("two", other, "once"))["sid"], second);
+    assert_eq!(sdk.refused(&with("two", other, "twice")), (400, 20001), "another text under the same token");
+    let client = stack.database.pool.get().await.unwrap();
+    let sent = client.query_one("select count(*) from sms", &[]).await.unwrap();
+    assert_eq!(sent.get::<_, i64>(0), 1);
+    clean(&stack).await;
+}
+
+/// The process that tells applications ends at each point of its loop: what was to be told is told, and answered once.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_is_told_whatever_ends() {
+    let mut application = Stranger::start(&python(), "receive_as_application.py", &[TOKEN]);
+    let url = application.line()["url"].as_str().unwrap().to_owned();
+    application.call(&json!({"do": "answer", "status": 200, "body": "<Response><Message>Thanks</Message></Response>"}));
+    let stack = with_shop(&format!("inbound_url = \"{url}/inbound\"\n")).await;
+    let _rest = stack.start(&["receive_sms", "post_reply", "send_sms", "record_receipt", "carrier-simulator"]).await;
+    let desk = stack.desk("three-bears").await;
+    let points = ["after_claim", "after_call", "after_commit", "before_publish", "after_publish"];
+    for (nr, point) in points.into_iter().enumerate() {
+        let mut doomed = stack.spawn_armed(&["notify_application"], &format!("notify_application:{point}:1"));
+        let customer = format!("+1555010020{nr}");
+        desk.text(&customer, OURS, &format!("text {nr}")).await;
+        until(&format!("the process has ended at {point}"), async || doomed.signal() == Some(6)).await;
+        let _second = stack.start(&["notify_application"]).await;
+        let answers = "select count(*) from entries e join rooms r on r.id = e.room_id
+                       where e.author = 'program' and r.customer_number = $1";
+        let client = stack.database.pool.get().await.unwrap();
+        let answered = async || client.query_one(answers, &[&customer]).await.unwrap().get::<_, i64>(0) == 1;
+        until("it is answered", answered).await;
+    }
+    let _second = stack.start(&["all"]).await;
+    let client = stack.database.pool.get().await.unwrap();
+    let delivered = "select count(*) from sms where state = 'delivered'";
+    until("the answers are delivered", async || client.query_one(delivered, &[]).await.unwrap().get::<_, i64>(0) == 5)
+        .await;
+    let all = heard(&mut application);
+    let mut tokens: Vec<&str> = all.iter().map(|told| told["token"].as_str().unwrap()).collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    // ended after the call and before its word was written: told again, under the same token
+    assert_eq!((tokens.len(), all.len()), (5, 6), "{all:?}");
+    let program = client.query_one("select count(*) from entries where author = 'program'", &[]).await.unwrap();
+    assert_eq!(program.get::<_, i64>(0), 5, "each is answered once");
+    clean(&stack).await;
 }
