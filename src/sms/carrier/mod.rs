@@ -209,6 +209,11 @@ impl Connection {
         match self {
             Self::Simulator(carrier) => carrier.find(text, since).await,
             Self::Twilio(carrier) => carrier.find(text, since).await,
+            Self::Telnyx(carrier) => carrier.find(text, since).await,
+            Self::Vonage(carrier) => carrier.find(text, since).await,
+            Self::Plivo(carrier) => carrier.find(text, since).await,
+            Self::Bandwidth(carrier) => carrier.find(text, since).await,
+            Self::Aws(carrier) => carrier.find(text, since).await,
         }
     }
 

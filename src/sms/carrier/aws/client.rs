@@ -132,7 +132,7 @@ fn told(answer: &Answer) -> Sent {
     let kind = kind.rsplit('#').next().unwrap_or_default().split(':').next().unwrap_or_default();
     let word = reason.clone().unwrap_or_else(|| kind.to_owned());
     match (kind, reason.as_deref().unwrap_or_default()) {
-        ("ThrottlingException" | "TooManyRequestsException", _) => Sent::NotNow(answer.wait, word),
+        ("ThrottlingException" | "TooManyRequestsException", _) => Sent::TooFast(answer.wait, word),
         (_, "DESTINATION_PHONE_NUMBER_OPTED_OUT") => Sent::OptedOut(word),
         // somebody has to raise it
         (_, reason) if reason.starts_with("MONTHLY_SPEND_LIMIT") => Sent::Account(word),
@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(told(200, r#"{"MessageId":"862a8790"}"#), Sent::Accepted(vec![part]));
         assert_eq!(told(200, "{}"), Sent::Unanswered("answer_unreadable".into()));
         let bare = r#"{"__type":"ThrottlingException:http://internal/","message":"Rate exceeded"}"#;
-        assert_eq!(told(400, bare), Sent::NotNow(None, "ThrottlingException".into()));
+        assert_eq!(told(400, bare), Sent::TooFast(None, "ThrottlingException".into()));
         assert_eq!(
             refused(409, "ConflictException", "DESTINATION_PHONE_NUMBER_OPTED_OUT"),
             Sent::OptedOut("DESTINATION_PHONE_NUMBER_OPTED_OUT".into())

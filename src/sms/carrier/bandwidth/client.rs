@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(refused(401, "unauthorized"), Sent::Account("unauthorized".into()));
         assert_eq!(refused(403, "forbidden"), Sent::Account("forbidden".into()));
         assert_eq!(refused(415, "unsupported-media-type"), Sent::Refused("unsupported-media-type".into()));
-        assert_eq!(refused(429, "too-many-requests"), Sent::NotNow(None, "too-many-requests".into()));
+        assert_eq!(refused(429, "too-many-requests"), Sent::TooFast(None, "too-many-requests".into()));
         assert_eq!(refused(500, "internal-server-error"), Sent::NotNow(None, "internal-server-error".into()));
         assert_eq!(told(503, ""), Sent::NotNow(None, "http_503".into()));
         for status in [502, 504] {

@@ -122,7 +122,7 @@ mod tests {
         let error = r#"{"api_id":"a","error":"src parameter not present"}"#;
         assert_eq!(told(400, error), Sent::Refused("http_400".into()));
         assert_eq!(told(401, error), Sent::Account("http_401".into()));
-        assert_eq!(told(429, error), Sent::NotNow(None, "http_429".into()));
+        assert_eq!(told(429, error), Sent::TooFast(None, "http_429".into()));
         assert_eq!(told(500, error), Sent::Unanswered("http_500".into()), "it may have left");
     }
 }

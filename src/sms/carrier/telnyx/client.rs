@@ -20,7 +20,7 @@ const HOME: &str = "https://api.telnyx.com";
 /// About the account, not about the text, like all that begin with 20 (keys, funds): sign-in, permission, its level.
 const ACCOUNT: &[&str] = &["10009", "10010", "10039"];
 /// Too many requests; a queue is full, or the rate of the number or its campaign is used up.
-const NOT_NOW: &[&str] = &["10011", "40011", "40014", "40318"];
+const TOO_FAST: &[&str] = &["10011", "40011", "40318"];
 /// The day's count of the campaign is used up.
 const NOT_TODAY: &[&str] = &["40333"];
 /// The recipient sent STOP.
@@ -144,7 +144,7 @@ fn meaning(code: String, wait: Option<Duration>) -> Sent {
     match code.as_str() {
         OPTED_OUT => Sent::OptedOut(code),
         of if ACCOUNT.contains(&of) || of.starts_with("20") => Sent::Account(code),
-        of if NOT_NOW.contains(&of) => Sent::NotNow(wait, code),
+        of if TOO_FAST.contains(&of) => Sent::TooFast(wait, code),
         of if NOT_TODAY.contains(&of) => Sent::NotNow(wait.or(Some(Duration::from_hours(1))), code),
         _ => Sent::Refused(code),
     }
@@ -171,12 +171,12 @@ mod tests {
         assert_eq!(told(200, r#"{"data":{"id":"40385f64"}}"#), Sent::Accepted(vec![part]));
         assert_eq!(told(200, "{}"), Sent::Unanswered("answer_unreadable".into()));
         assert_eq!(refused(400, "40300"), Sent::OptedOut("40300".into()));
-        assert_eq!(refused(403, "40318"), Sent::NotNow(None, "40318".into()));
+        assert_eq!(refused(403, "40318"), Sent::TooFast(None, "40318".into()));
         assert_eq!(refused(400, "40333"), Sent::NotNow(Some(Duration::from_hours(1)), "40333".into()));
         assert_eq!(refused(401, "10009"), Sent::Account("10009".into()));
         assert_eq!(refused(403, "20100"), Sent::Account("20100".into()));
         assert_eq!(refused(422, "10002"), Sent::Refused("10002".into()));
-        assert_eq!(refused(429, "10011"), Sent::NotNow(None, "10011".into()));
+        assert_eq!(refused(429, "10011"), Sent::TooFast(None, "10011".into()));
         assert_eq!(refused(500, "10007"), Sent::Unanswered("10007".into()), "it may have left");
         assert_eq!(told(401, "no JSON"), Sent::Account("http_401".into()));
     }

@@ -116,7 +116,7 @@ fn told(answer: &Answer) -> Sent {
 fn meaning(status: String) -> Sent {
     match status.as_str() {
         // throttled, and too many binds
-        "1" | "10" => Sent::NotNow(None, status),
+        "1" | "10" => Sent::TooFast(None, status),
         // sign-in, barred, no funds, not enabled, signature
         "4" | "8" | "9" | "11" | "14" | "32" => Sent::Account(status),
         // an error of its platform, which may have taken the text
@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(entries(a), Sent::Accepted(vec![part(1, "A")]));
         assert_eq!(entries(&format!("{a},{b}")), Sent::Accepted(vec![part(1, "A"), part(2, "B")]));
         assert_eq!(entries(&format!(r#"{a},{{"status":"9"}}"#)), Sent::Unanswered("part_refused_9".into()));
-        assert_eq!(refused("1"), Sent::NotNow(None, "1".into()));
+        assert_eq!(refused("1"), Sent::TooFast(None, "1".into()));
         assert_eq!(refused("4"), Sent::Account("4".into()));
         assert_eq!(refused("5"), Sent::Unanswered("5".into()));
         assert_eq!(refused("7"), Sent::OptedOut("7".into()));
