@@ -2,6 +2,7 @@
 //! verbs (workers) and the commands live in the binary. Postgres holds every truth; RabbitMQ carries facts, work and timers.
 
 pub mod amqp;
+pub mod application;
 pub mod config;
 pub mod contract;
 pub mod facts;

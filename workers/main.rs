@@ -9,6 +9,7 @@ mod gateway;
 mod join_parts;
 mod keep_dead;
 mod move_contact;
+mod notify_application;
 mod post_reply;
 mod receive_sms;
 mod reconcile;
@@ -125,11 +126,13 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::worker(Each(move_contact::MoveContact)),
         Role::worker(Each(run_flow::RunFlow::default())),
         Role::caller(call_webhook::CallWebhook::new(config.webhook_private.clone())),
+        Role::caller(notify_application::NotifyApplication::new(config.webhook_private.clone())),
         Role::caller(fetch_media::FetchMedia::new(config.webhook_private.clone(), around, config.media_bytes)),
         Role::pass("reconcile", reconcile::Match),
         Role::pass("reconcile", reconcile::Sweep::default()),
         Role::pass("reconcile", reconcile::release::Release),
         Role::pass("reconcile", reconcile::media::Media),
+        Role::pass("reconcile", reconcile::untold::Untold),
     ];
     roles.push(gateway::role(config));
     roles.push(carrier_simulator::role(config));

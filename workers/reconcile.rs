@@ -397,3 +397,4 @@ mod parts;
 pub mod release;
 #[cfg(test)]
 mod tests;
+pub mod untold;

@@ -33,6 +33,8 @@ refusals! {
     UnknownTenant = "unknown_tenant", "There is no such tenant.";
     /// The tenant's SMS messaging is off.
     DisabledTenant = "disabled_tenant", "SMS messaging is switched off for this tenant.";
+    /// No such application in this tenant.
+    UnknownApplication = "unknown_application", "There is no such application in this tenant.";
     /// No such agent in this tenant.
     UnknownAgent = "unknown_agent", "There is no such agent in this tenant.";
     /// No such room in this tenant.

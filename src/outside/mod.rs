@@ -4,6 +4,7 @@
 
 pub mod addresses;
 pub mod fetch;
+pub mod form;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -30,6 +31,13 @@ pub struct Ask {
     pub body: Map<String, Value>,
     /// For everything from the look-up of the name to the last byte.
     pub within: Duration,
+}
+
+/// Whether a text is an address to call: `http` or `https`, a host, at most 2,000 characters.
+#[must_use]
+pub fn is_address(text: &str) -> bool {
+    let url = Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
+    url.is_some() && text.len() <= 2_000
 }
 
 /// The client.
@@ -84,7 +92,7 @@ impl Outside {
         serde_json::from_slice(&bytes).map_err(|_| "no_json")
     }
 
-    /// A client for one address: its host resolved and judged, nothing followed, repeated or handed on.
+    /// A client for one call to this address, whose host's addresses were judged.
     async fn client(&self, url: &Url, within: Duration) -> Result<Client, Word> {
         if !["http", "https"].contains(&url.scheme()) {
             return Err("bad_url");

@@ -159,7 +159,7 @@ async fn into_room(
     let contact = Contact { slots, ..living.clone().unwrap_or_else(|| new_contact(now, ask, point, &room)) };
     let starts = session.is_none();
     let session = session.unwrap_or_else(|| new_session(now, ask, point, &room, &contact));
-    let (line, text) = ask.line.entry(now, &mut room, &contact, Some(&session), Some(point));
+    let (line, text) = ask.line.entry(now, &mut room, Some(contact.id), Some(&session), Some(point));
     if is_new {
         room::open(tx, &[&room], &[ask.traceparent]).await?;
         said.push(room::say_opened(&room, "outreach"));

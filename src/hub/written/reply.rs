@@ -75,7 +75,7 @@ pub async fn post(tx: &Transaction<'_>, now: Timestamp, replies: &[Reply<'_>]) -
             continue;
         };
         let point = points.get(&(room.ends.tenant.clone(), room.point_of_contact.clone()));
-        let (entry, text) = reply.line.entry(now, room, contact, sessions.get(&reply.room_id), point);
+        let (entry, text) = reply.line.entry(now, room, Some(contact.id), sessions.get(&reply.room_id), point);
         let mut said = vec![entry::say(&entry, &room.ends)];
         let decision = quiet.get(&reply.room_id);
         said.extend(text.iter().map(|text| super::say(now, text, decision)));

@@ -1,5 +1,6 @@
 //! Texts out: consent, sending, receipts.
 
+mod applications;
 mod consent;
 mod leaves_once;
 mod media;
