@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use lapin::message::Delivery;
 use serde_json::Value;
 
+use crate::application::{twilio, twiml};
 use crate::facts::envelope::{Reason, digest};
 use crate::facts::heard::{self, Hearable, parse};
 use crate::facts::ids::Slug;
@@ -31,6 +32,9 @@ use crate::sms::price::Price;
 use crate::sms::{header, keywords, octets, smart};
 use crate::{amqp, runtime, tenant};
 
+/// Reads bytes of any kind.
+pub type Run = fn(&[u8]);
+
 /// A parser.
 #[derive(Clone, Copy, Debug)]
 pub struct Parser {
@@ -39,7 +43,7 @@ pub struct Parser {
     /// Most bytes that it is given: a little more than it takes.
     pub longest: usize,
     /// Reads them.
-    pub run: fn(&[u8]),
+    pub run: Run,
 }
 
 macro_rules! parsers {
@@ -66,6 +70,7 @@ parsers! {
     "tenant_files", 8192, tenant_files;
     "consent_lists", 4096, consent_lists;
     "days", 4096, days;
+    "twiml", 2048, twiml;
     "media", 1024, media;
     "settings", 128, settings;
 }
@@ -84,7 +89,7 @@ fn fact<F: Hearable>(bytes: &[u8]) {
 }
 
 /// Facts that are said to the hub, with their readers.
-const FACTS: &[(&str, fn(&[u8]))] = &[
+const FACTS: &[(&str, Run)] = &[
     (<heard::SmsReceived as Hearable>::NAME, fact::<heard::SmsReceived>),
     (<heard::PartReceived as Hearable>::NAME, fact::<heard::PartReceived>),
     (<heard::ChatReceived as Hearable>::NAME, fact::<heard::ChatReceived>),
@@ -260,6 +265,12 @@ fn days(bytes: &[u8]) {
 fn media(bytes: &[u8]) {
     let (told, contents) = split(bytes);
     let _ = kinds::judge(&words(told), None, contents);
+}
+
+/// What a program answers as if we were Twilio, and the ids that it gives us.
+fn twiml(bytes: &[u8]) {
+    let text = words(bytes);
+    let _ = (twiml::read(&text), twilio::of_sid(&text));
 }
 
 fn settings(bytes: &[u8]) {

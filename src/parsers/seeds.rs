@@ -26,6 +26,7 @@ pub fn of(name: &str) -> Vec<Vec<u8>> {
         "consent_lists" => vec![CONSENT.into()],
         "days" => vec![DAY.into()],
         "media" => vec![b"image/png\n\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec(), b"text/vcard\nBEGIN:VCARD\r\n".to_vec()],
+        "twiml" => [TWIML, "SM019ac5a000017000800000000000000000"].map(Into::into).into(),
         "settings" => ["10.0.0.0/8, 127.0.0.1, fd00::/8", "0.0079 USD"].map(Into::into).into(),
         _ => Vec::new(),
     }
@@ -77,6 +78,9 @@ const HEADERS: &[&[u8]] = &[
     b"\x06\x08\x04\0\x07\x02\x01hello",
     b"\x0b\x05\x04\x0b\x84\x23\xf0\0\x03\x01\x01\x01x",
 ];
+
+const TWIML: &str = "<?xml version=\"1.0\"?><Response><Message to=\"+15550100100\"><Body>hi &amp; bye</Body><Media>https://m.example/1</Media>\
+    </Message><Redirect method=\"POST\">/next</Redirect></Response>";
 
 const CONSENT: &str = "customer_number,kind,at,keyword\n+15550100100,opt_out,2026-11-24T09:00:00Z,\"STOP, please\"\n";
 

@@ -54,8 +54,9 @@ fn spoilt(chance: &mut fastrand::Rng, seeds: &[Vec<u8>], longest: usize) -> Vec<
 /// No parser panics, whatever it is given.
 #[test]
 fn spoilt_bytes_of_every_kind_are_read_without_a_panic() {
-    let seed =
-        std::env::var("TEXTHUB_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
+    let seed = crate::config::Config::given("TEXTHUB_SEED")
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or_else(|| fastrand::u64(..));
     for parser in PARSERS {
         let (mut chance, seeds) = (fastrand::Rng::with_seed(seed), seeds::of(parser.name));
         assert!(!seeds.is_empty(), "{} has nothing to begin with", parser.name);
