@@ -1,0 +1,8 @@
+#!/bin/sh
+# What cargo calls for our own crates while `./dev fuzz` builds: the compiler, told to count coverage as libFuzzer reads it.
+# The flags are stable; crates of others are as they are.
+rustc=$1
+shift
+exec "$rustc" "$@" -Cpasses=sancov-module \
+    -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+    -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares
