@@ -15,6 +15,7 @@ mod route_contact;
 mod run_flow;
 mod send_sms;
 mod settle_offer;
+mod smpp;
 mod track_agent;
 mod wrap_up;
 
@@ -103,13 +104,17 @@ enum Command {
 
 /// Every role there is; `run all` runs them all.
 fn roles(config: &Config) -> Vec<Role> {
-    let around = Surroundings { simulator_url: config.simulator_url.clone(), public_url: config.public_url.clone() };
+    let around = Surroundings {
+        simulator_url: config.simulator_url.clone(),
+        public_url: config.public_url.clone(),
+        ..Surroundings::default()
+    };
     let mut roles = vec![
         Role::worker(receive_sms::ReceiveSms),
         Role::worker(route_contact::RouteContact),
         Role::worker(Each(settle_offer::SettleOffer)),
         Role::worker(post_reply::PostReply),
-        Role::caller(send_sms::SendSms::new(around)),
+        Role::caller(send_sms::SendSms::new(around.clone())),
         Role::worker(record_receipt::RecordReceipt),
         Role::worker(expire_session::ExpireSession),
         Role::worker(Each(wrap_up::WrapUp)),
@@ -122,6 +127,7 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::pass("reconcile", reconcile::release::Release),
     ];
     roles.push(gateway::role(config));
+    roles.push(smpp::role(around));
     roles.push(carrier_simulator::role(config));
     let workers: Vec<&'static str> = roles.iter().filter_map(|role| role.listener.map(|l| l.name)).collect();
     for worker in workers {

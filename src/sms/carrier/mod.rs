@@ -21,10 +21,11 @@ pub mod kind;
 pub mod lines;
 pub mod pause;
 pub mod simulator;
+pub mod smpp;
 pub mod twilio;
 
 /// Every kind there is an adapter for.
-pub const KINDS: &[&Kind] = &[&simulator::KIND, &twilio::KIND];
+pub const KINDS: &[&Kind] = &[&simulator::KIND, &twilio::KIND, &smpp::KIND];
 
 /// The kind of a name.
 #[must_use]
@@ -56,6 +57,9 @@ pub struct Outgoing {
 pub enum Sent {
     /// The carrier took it, every part under its own id.
     Accepted(Vec<SubmittedPart>),
+    /// It took some parts, and of the others nobody knows or they were refused: an empty id. It is never sent again by
+    /// itself. Why not all.
+    Partly(Vec<SubmittedPart>, String),
     /// Never: a bad number, blocked, too long. The carrier's code.
     Refused(String),
     /// Never: the carrier knows that the recipient opted out. Its code.
@@ -67,6 +71,14 @@ pub enum Sent {
     Account(String),
     /// The line broke after the text may have left: it is never sent again by itself. Why.
     Unanswered(String),
+}
+
+impl Sent {
+    /// The parts that are to be kept under their ids.
+    #[must_use]
+    pub fn taken(&self) -> &[SubmittedPart] {
+        if let Self::Accepted(parts) | Self::Partly(parts, _) = self { parts } else { &[] }
+    }
 }
 
 /// What every carrier does.
@@ -95,6 +107,8 @@ pub struct Surroundings {
     pub simulator_url: String,
     /// Under which carriers call us, without a slash at its end; empty: not set.
     pub public_url: String,
+    /// The SMPP binds of this process.
+    pub smpp: smpp::Registry,
 }
 
 impl Surroundings {
@@ -125,6 +139,8 @@ pub enum Connection {
     Simulator(simulator::Client),
     /// Twilio, and whoever speaks as it does.
     Twilio(twilio::Client),
+    /// An SMSC.
+    Smpp(smpp::Client),
 }
 
 impl Connection {
@@ -134,6 +150,7 @@ impl Connection {
     /// A sentence: an unknown kind, an address that is none, a setting that is missing.
     pub fn open(row: &Row, settings: &Settings, around: &Surroundings) -> Result<Self, String> {
         match row.kind.as_str() {
+            "smpp" => smpp::Client::new(row.url.as_deref(), settings, around).map(Self::Smpp),
             "twilio" => twilio::Client::new(row.url.as_deref(), settings, around).map(Self::Twilio),
             "simulator" => {
                 let url = row.url.as_deref().unwrap_or(&around.simulator_url);
@@ -152,6 +169,7 @@ impl Connection {
         match self {
             Self::Simulator(carrier) => of(carrier),
             Self::Twilio(carrier) => of(carrier),
+            Self::Smpp(carrier) => of(carrier),
         }
     }
 
@@ -160,6 +178,7 @@ impl Connection {
         sound(match self {
             Self::Simulator(carrier) => carrier.send(text).await,
             Self::Twilio(carrier) => carrier.send(text).await,
+            Self::Smpp(carrier) => carrier.send(text).await,
         })
     }
 
@@ -171,6 +190,7 @@ impl Connection {
         match self {
             Self::Simulator(carrier) => carrier.receive(request).await,
             Self::Twilio(carrier) => carrier.receive(request).await,
+            Self::Smpp(carrier) => carrier.receive(request).await,
         }
     }
 
@@ -180,6 +200,7 @@ impl Connection {
         match self {
             Self::Simulator(carrier) => carrier.answer(),
             Self::Twilio(carrier) => carrier.answer(),
+            Self::Smpp(carrier) => carrier.answer(),
         }
     }
 }
@@ -191,6 +212,13 @@ fn sound(sent: Sent) -> Sent {
     match sent {
         Sent::Accepted(parts) if parts.iter().all(|part| is_id(&part.carrier_sms_id)) => Sent::Accepted(parts),
         Sent::Accepted(_) => Sent::Unanswered("answer_unreadable".to_owned()),
+        Sent::Partly(parts, why) => {
+            let keep = |part: SubmittedPart| {
+                let id = Some(part.carrier_sms_id).filter(|id| is_id(id)).unwrap_or_default();
+                SubmittedPart { carrier_sms_id: id, ..part }
+            };
+            Sent::Partly(parts.into_iter().map(keep).collect(), word(why))
+        }
         Sent::Refused(code) => Sent::Refused(word(code)),
         Sent::OptedOut(code) => Sent::OptedOut(word(code)),
         Sent::Account(code) => Sent::Account(word(code)),

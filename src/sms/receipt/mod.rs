@@ -3,6 +3,7 @@
 //! and joined when the submission comes. Statements load and store around it.
 
 pub mod rows;
+pub mod spelling;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
