@@ -158,6 +158,7 @@ async fn hear(gateway: &Gateway, carrier: &Slug, request: &Request<'_>) -> Respo
 fn name(heard: &Heard) -> &'static str {
     match heard {
         Heard::Text(_) => "text",
+        Heard::Part(_) => "part",
         Heard::Receipt(_) => "receipt",
         Heard::Other(name) => name,
     }

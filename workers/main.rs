@@ -5,6 +5,7 @@ mod carrier_simulator;
 mod commands;
 mod expire_session;
 mod gateway;
+mod join_parts;
 mod keep_dead;
 mod move_contact;
 mod post_reply;
@@ -118,6 +119,7 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::worker(record_receipt::RecordReceipt),
         Role::worker(expire_session::ExpireSession),
         Role::worker(Each(wrap_up::WrapUp)),
+        Role::worker(Each(join_parts::JoinParts)),
         Role::worker(Each(track_agent::TrackAgent)),
         Role::worker(Each(move_contact::MoveContact)),
         Role::worker(Each(run_flow::RunFlow::default())),

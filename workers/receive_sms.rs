@@ -28,6 +28,9 @@ heard! {
     pub enum Inbound { SmsReceived(SmsReceived), ChatReceived(ChatReceived), ChatLeft(ChatLeft) }
 }
 
+/// The flag of a text whose parts did not all come.
+const INCOMPLETE: &str = "incomplete";
+
 /// The worker.
 pub struct ReceiveSms;
 
@@ -168,6 +171,9 @@ fn arrival(
         Inbound::ChatReceived(_) => Kind::Text,
         Inbound::ChatLeft(_) => Kind::Left,
     };
+    if is_incomplete(message) {
+        flags = Some(entry::flagged(flags, INCOMPLETE));
+    }
     if kind == Kind::Text && is_sms && keywords::is_near_miss(&text, customer) {
         flags = Some(entry::flagged(flags, keywords::MAYBE_OPT_OUT));
     }
@@ -190,6 +196,12 @@ fn arrival(
         kind,
         withheld: None,
     })
+}
+
+/// Whether `join_parts` gave the text out with parts missing.
+fn is_incomplete(message: &Message<Inbound>) -> bool {
+    let given = message.extra.as_ref().and_then(|extra| extra.get("joined")?.get("given")?.as_str());
+    given.is_some_and(|given| given != "whole")
 }
 
 fn is_number(number: &str) -> bool {

@@ -136,6 +136,7 @@ impl Pass for Sweep {
             self.once(ctx.now, GRACE_S, "agent.due", agents(tx, ctx).await?),
             texts(tx, ctx, false).await?,
             self.once(ctx.now, GRACE_S, "flow.due", flows(tx, ctx).await?),
+            self.once(ctx.now, GRACE_S, "part.due", parts::late(tx, ctx).await?),
             self.once(ctx.now, OFFERED_S, "skill.due", asks(ctx, beside)),
         ];
         let names = [
@@ -146,6 +147,7 @@ impl Pass for Sweep {
             "agent.due",
             "sms.requested",
             "flow.due",
+            "part.due",
             "skill.due",
         ];
         for (name, lost) in names.into_iter().zip(lost) {
@@ -377,6 +379,7 @@ async fn waited_too_long(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(Str
         .collect())
 }
 
+mod parts;
 pub mod release;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use texthub::failure::Failure;
 use texthub::heard;
 use texthub::hub::memory::{self, Seen};
 use texthub::runtime::worker::{Context, Outcome, Worker};
-use texthub::sms::receipt::{Ledger, Receipt, rows};
+use texthub::sms::receipt::{Ledger, Receipt, rows, spelling};
 
 heard! {
     /// What became of texts.
@@ -134,6 +134,7 @@ fn receipt(fact: &ReceiptReceived) -> Receipt {
         status: fact.status.into(),
         error: fact.error.clone(),
         part: fact.part,
+        id_rules: spelling::rules(fact.id_rules.as_deref().unwrap_or_default()),
         reported_at: fact.reported_at,
         sms_id: None,
     }

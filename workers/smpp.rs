@@ -82,16 +82,19 @@ fn facts(carrier: &Slug, came: Came) -> Vec<Publication> {
     let said = |heard: Heard| heard::facts(carrier, clock::near(), &[heard]);
     match came {
         Came::Text(text) => said(Heard::Text(text)),
+        Came::Part(part) => said(Heard::Part(part)),
         Came::Receipt(report, rules) => {
             let mut facts = said(Heard::Receipt(report));
             let words: Vec<&str> = rules.iter().map(|rule| rule.word()).collect();
-            facts.iter_mut().for_each(|fact| fact.add("id_rules", serde_json::json!(words)));
+            for fact in &mut facts {
+                fact.add("id_rules", serde_json::json!(words));
+            }
             facts
         }
         Came::Unreadable { octets, why } => {
             tracing::error!(carrier = %carrier, why, "an SMSC's PDU cannot be read; it is among the dead letters");
             vec![heard::unreadable_octets(carrier, &octets, why)]
         }
-        Came::Part(..) | Came::Nothing(_) => Vec::new(),
+        Came::Nothing(_) => Vec::new(),
     }
 }

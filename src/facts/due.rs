@@ -55,6 +55,21 @@ super::facts! {
         /// When.
         due_at: Timestamp,
     }
+    /// A text whose parts do not all come is to be given out as it is.
+    PartDue = "part.due" to Work {
+        /// Slug of the carrier's connection.
+        carrier: Slug,
+        /// The customer's number.
+        from: String,
+        /// Our number.
+        to: String,
+        /// The number that holds the parts together.
+        reference: u16,
+        /// Parts of the text.
+        total: u8,
+        /// When.
+        due_at: Timestamp,
+    }
     /// A customer wrote in a room whose contact is in a flow; the first text begins it.
     FlowTexted = "flow.texted" to Work {
         /// Whose.
@@ -107,6 +122,7 @@ hearable! {
     AgentDue ["agent", "due_at"],
     SkillDue ["skill"],
     ContactDue ["contact_id", "due_at"],
+    PartDue ["carrier", "from", "to", "reference", "total", "due_at"],
     FlowTexted ["contact_id", "room_id", "seq"],
     FlowDue ["contact_id", "generation", "due_at"],
     WebhookAsked ["call_id", "contact_id"],

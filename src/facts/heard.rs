@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::envelope::{Described, Reason, To};
 use super::ids::{ContactId, FactId, OfferId, RoomId, Slug};
 use super::purpose::Purpose;
+pub use super::words::*;
 
 /// A body that a worker can hear.
 pub trait Hearable: DeserializeOwned {
@@ -87,89 +88,6 @@ macro_rules! hear {
     };
 }
 
-/// A link to media that came with a text.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Media {
-    /// Where it lies.
-    pub url: String,
-    /// MIME type.
-    #[serde(rename = "type")]
-    pub kind: String,
-}
-
-/// Who asks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct By {
-    /// In what part.
-    pub kind: ByKind,
-    /// Slug of the agent, or a name.
-    pub name: String,
-}
-
-/// In what part somebody asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the words speak for themselves")]
-pub enum ByKind {
-    Agent,
-    Supervisor,
-    Customer,
-    Program,
-}
-
-/// What a carrier says became of a part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the words speak for themselves")]
-pub enum ReceiptStatus {
-    Submitted,
-    Delivered,
-    Undelivered,
-    Failed,
-}
-
-/// An agent's answer to an offer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the words speak for themselves")]
-pub enum Answer {
-    Accept,
-    Refuse,
-}
-
-/// An agent's own state; working follows from contacts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the words speak for themselves")]
-pub enum AgentState {
-    Available,
-    Unavailable,
-    LoggedOut,
-}
-
-impl AgentState {
-    /// As in SQL and JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Available => "available",
-            Self::Unavailable => "unavailable",
-            Self::LoggedOut => "logged_out",
-        }
-    }
-}
-
-/// When a move of an agent takes effect.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum When {
-    /// At once: live contacts stay.
-    #[default]
-    Now,
-    /// With the last slot that is freed; nothing new is offered until then.
-    Free,
-}
-
 hear! {
     /// A customer's text, handed over by a carrier.
     SmsReceived = "sms.received" times [received_at] maybe [] {
@@ -189,6 +107,33 @@ hear! {
         text: String,
         /// Links of an MMS.
         #[serde(default)] media: Option<Vec<Media>>,
+        /// When the carrier took it.
+        received_at: Timestamp,
+    }
+    /// A part of a customer's text, handed over by a carrier that does not join parts.
+    PartReceived = "part.received" times [received_at] maybe [] {
+        /// Slug of the carrier's connection.
+        carrier: Slug,
+        /// The carrier's own id of this part.
+        #[serde(default)] carrier_sms_id: Option<String>,
+        /// The customer's number, E.164 (or a short code's digits).
+        from: String,
+        /// Our number, E.164 with +, or a short code's digits.
+        to: String,
+        /// Of a short code in `from`: ISO 3166-1 alpha-2.
+        #[serde(default)] from_country: Option<String>,
+        /// Of a short code in `to`: ISO 3166-1 alpha-2.
+        #[serde(default)] to_country: Option<String>,
+        /// The number that holds the parts together.
+        reference: u16,
+        /// Which part, from 1.
+        part: u8,
+        /// How many there are, from 1.
+        total: u8,
+        /// How the octets are read, once joined.
+        alphabet: Alphabet,
+        /// Of this part, without its header, in hex; gsm7 unpacked, one septet an octet. At most 1,024 octets.
+        octets: String,
         /// When the carrier took it.
         received_at: Timestamp,
     }
@@ -230,6 +175,9 @@ hear! {
         #[serde(default)] error: Option<String>,
         /// Which part, from 1, where the carrier says so.
         #[serde(default)] part: Option<i32>,
+        /// How `carrier_sms_id` may differ from the one in the carrier's answer, tried in this order: `exact`, `case`,
+        /// `zeros` (leading ones), `decimal` (here, hex there), `hex` (here, decimal there). Absent: `exact`.
+        #[serde(default, skip_serializing_if = "Option::is_none")] id_rules: Option<Vec<String>>,
         /// When the carrier reported it.
         reported_at: Timestamp,
     }

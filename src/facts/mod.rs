@@ -6,6 +6,7 @@ pub mod heard;
 pub mod ids;
 pub mod purpose;
 pub mod said;
+pub mod words;
 
 /// Declares facts: the struct, its name on the wire and where it goes.
 macro_rules! facts {

@@ -7,6 +7,7 @@ pub mod joining;
 pub mod keywords;
 pub mod number;
 pub mod octets;
+pub mod pace;
 pub mod quiet;
 pub mod receipt;
 pub mod sending;

@@ -71,6 +71,7 @@ fn receipt(nr: u128, carrier_sms_id: &str, status: ReceiptStatus) -> Message<Bec
         status,
         error: (status == ReceiptStatus::Failed).then(|| "30007".to_owned()),
         part: None,
+        id_rules: None,
         reported_at: at(2),
     };
     message(id, ReceiptReceived::NAME, &fact, Became::ReceiptReceived(fact.clone()))

@@ -64,8 +64,10 @@ pub enum Sent {
     Refused(String),
     /// Never: the carrier knows that the recipient opted out. Its code.
     OptedOut(String),
-    /// Not now, and certainly not sent: throttled, or away. The carrier's wish, if it had one, and its code.
+    /// Not now, and certainly not sent: away, or its day's count is used up. The carrier's wish, if it had one, and its code.
     NotNow(Option<Duration>, String),
+    /// The same because texts come too fast: the pace of the carrier is halved.
+    TooFast(Option<Duration>, String),
     /// Not this text but the account is refused (sign-in, suspension): nothing goes by this connection until somebody
     /// has looked. Certainly not sent. The carrier's code.
     Account(String),
@@ -223,6 +225,7 @@ fn sound(sent: Sent) -> Sent {
         Sent::OptedOut(code) => Sent::OptedOut(word(code)),
         Sent::Account(code) => Sent::Account(word(code)),
         Sent::NotNow(wait, code) => Sent::NotNow(wait, word(code)),
+        Sent::TooFast(wait, code) => Sent::TooFast(wait, word(code)),
         Sent::Unanswered(why) => Sent::Unanswered(word(why)),
     }
 }

@@ -15,6 +15,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::encoding::Encoding;
 use super::octets;
 
+pub mod rows;
+
 /// Stands where parts are missing.
 pub const GAP: &str = "[…]";
 
@@ -44,6 +46,20 @@ pub struct Piece<M> {
     pub octets: Vec<u8>,
     /// The caller's own: which row this is.
     pub mark: M,
+}
+
+impl Given {
+    /// As in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Late => "late",
+            Self::Interrupted => "interrupted",
+            Self::Crowded => "crowded",
+            Self::Unnumbered => "unnumbered",
+        }
+    }
 }
 
 /// Why a text is given out.

@@ -5,6 +5,7 @@
 pub mod rows;
 pub mod spelling;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
@@ -13,6 +14,8 @@ use crate::facts::ids::{FactId, Slug, SmsId};
 use crate::facts::said::{SmsStatus, SubmittedPart};
 use crate::sms::sending::Sms;
 use crate::sms::status;
+
+use spelling::Rule;
 
 /// A receipt as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub struct Receipt {
     pub error: Option<String>,
     /// Which part, where the carrier says so.
     pub part: Option<i32>,
+    /// How its id may differ from the part's, in this order.
+    pub id_rules: Vec<Rule>,
     /// When the carrier reported it.
     pub reported_at: Timestamp,
     /// Which text it is about, once known.
@@ -99,20 +104,22 @@ impl Ledger {
     /// Joins a receipt to its parts, if they are known (and of this text, where one is given); the text it moved.
     fn join(&mut self, at: usize, only: Option<SmsId>) -> Option<SmsId> {
         let receipt = &mut self.receipts[at];
-        // the newest text wins: small carriers restart their counters
-        let text = self
+        let (rules, reported) = (&receipt.id_rules, &receipt.carrier_sms_id);
+        let rank = |part: &Part| spelling::rank(rules, &part.carrier_sms_id, reported);
+        // the first rule wins, then the newest text: small carriers restart their counters
+        let (best, text) = self
             .texts
             .values_mut()
             .filter(|text| only.is_none_or(|id| id == text.sms.id) && text.sms.carrier == receipt.carrier)
-            .filter(|text| text.parts.values().any(|part| part.carrier_sms_id == receipt.carrier_sms_id))
-            .max_by_key(|text| (text.sms.claimed_at, text.sms.id))?;
+            .filter_map(|text| text.parts.values().filter_map(rank).min().map(|best| (best, text)))
+            .max_by_key(|(best, text)| (Reverse(*best), text.sms.claimed_at, text.sms.id))?;
         receipt.sms_id = Some(text.sms.id);
         let id = text.sms.id;
         let of_number = receipt.part.and_then(|number| text.parts.get(&number));
-        let named = of_number.is_some_and(|part| part.carrier_sms_id == receipt.carrier_sms_id);
+        let named = of_number.is_some_and(|part| rank(part) == Some(best));
         for (number, part) in &mut text.parts {
             // one id for all parts is told apart by the number, where the carrier gives one
-            if part.carrier_sms_id != receipt.carrier_sms_id || named && receipt.part != Some(*number) {
+            if rank(part) != Some(best) || named && receipt.part != Some(*number) {
                 continue;
             }
             let forward = part.status.forward(receipt.status);
@@ -168,6 +175,7 @@ mod tests {
                 claimed_at: Timestamp::from_second(i64::try_from(nr).unwrap()).ok(),
                 tries_since: None,
                 held_by: None,
+                is_bulk: false,
                 not_before: None,
                 submitted_at: None,
                 final_at: None,
@@ -189,6 +197,7 @@ mod tests {
             status,
             error: (status == Failed).then(|| "e1".to_owned()),
             part: None,
+            id_rules: vec![Rule::Exact],
             reported_at: Timestamp::UNIX_EPOCH,
             sms_id: None,
         }
@@ -251,6 +260,29 @@ mod tests {
         all.answered(id(1), &parts(&["7"]), Submitted);
         all.answered(id(2), &parts(&["7"]), Submitted);
         assert_eq!(all.reported(receipt(1, "7", Delivered)), Some(id(2)));
+        assert_eq!(state(&all, 1), Submitted);
+    }
+
+    #[test]
+    fn another_spelling_finds_its_text_before_and_after_and_an_exact_one_goes_before() {
+        let spelled =
+            |nr, id: &str| Receipt { id_rules: spelling::rules(spelling::WORDS), ..receipt(nr, id, Delivered) };
+        let mut all = ledger(&[(1, Submitted), (2, Submitted), (3, Sending)]);
+        all.answered(id(1), &parts(&["10"]), Submitted);
+        all.answered(id(2), &parts(&["00A"]), Submitted);
+        assert_eq!(all.reported(receipt(1, "a", Delivered)), None, "exact alone where nothing else is said");
+        assert_eq!(all.reported(spelled(2, "10")), Some(id(1)), "not the newer 0xA");
+        assert_eq!(all.reported(spelled(3, "a")), Some(id(2)));
+        assert_eq!(all.reported(spelled(4, "439041101")), None);
+        all.answered(id(3), &parts(&["1A2B3C4D"]), Submitted);
+        assert_eq!((state(&all, 3), all.receipts.last().unwrap().sms_id), (Delivered, Some(id(3))));
+    }
+
+    #[test]
+    fn a_part_of_which_nobody_knows_keeps_the_text_from_being_delivered() {
+        let mut all = ledger(&[(1, Unknown)]);
+        assert!(all.answered(id(1), &parts(&["a", ""]), Unknown));
+        assert_eq!(all.reported(receipt(1, "a", Delivered)), Some(id(1)));
         assert_eq!(state(&all, 1), Submitted);
     }
 

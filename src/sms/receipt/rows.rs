@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
+use super::spelling::{self, Rule};
 use super::{Ledger, Part, Receipt, Text};
 use crate::facts::envelope::Reason;
 use crate::facts::ids::{FactId, Slug, SmsId};
@@ -55,12 +56,13 @@ async fn texts_of(tx: &Transaction<'_>, reported: &[(&Slug, &str)]) -> Result<Ve
     if reported.is_empty() {
         return Ok(Vec::new());
     }
-    let (carriers, ids): (Vec<&Slug>, Vec<&str>) = reported.iter().copied().unzip();
+    let (carriers, keys) = keys_of(reported.iter().copied());
     let rows = sql::rows(
         tx,
-        "select distinct p.sms_id from unnest($1::text[], $2::text[]) as r (carrier, carrier_sms_id)
-         join sms_parts p on p.carrier = r.carrier and p.carrier_sms_id = r.carrier_sms_id",
-        &[&carriers, &ids],
+        "select distinct p.sms_id from unnest($1::text[], $2::text[]) as r (carrier, key)
+         join sms_parts p on p.carrier = r.carrier
+           and ltrim(lower(p.carrier_sms_id collate \"C\"), '0') = ltrim(lower(r.key collate \"C\"), '0')",
+        &[&carriers, &keys],
     )
     .await?;
     Ok(rows.iter().map(|row| row.get("sms_id")).collect())
@@ -86,6 +88,11 @@ async fn load_parts(tx: &Transaction<'_>, ledger: &mut Ledger, ids: &[SmsId]) ->
     Ok(())
 }
 
+/// Ids with all that they may be spelled as on the other side; the statements fold case and leading zeros themselves.
+fn keys_of<'a>(ids: impl Iterator<Item = (&'a Slug, &'a str)>) -> (Vec<&'a Slug>, Vec<String>) {
+    ids.flat_map(|(carrier, id)| spelling::keys(id).into_iter().map(move |key| (carrier, key))).unzip()
+}
+
 /// Receipts that came before the parts told of now, in the order of their coming.
 async fn waiting(
     tx: &Transaction<'_>,
@@ -103,14 +110,15 @@ async fn waiting(
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let (carriers, ids): (Vec<&Slug>, Vec<&str>) = keys.into_iter().unzip();
+    let (carriers, keys) = keys_of(keys.into_iter());
     let rows = sql::rows(
         tx,
-        "select r.id, r.carrier, r.carrier_sms_id, r.status, r.error, r.part, r.reported_at
-         from unnest($1::text[], $2::text[]) as k (carrier, carrier_sms_id)
-         join receipts r on r.carrier = k.carrier and r.carrier_sms_id = k.carrier_sms_id
+        "select distinct r.id, r.carrier, r.carrier_sms_id, r.status, r.error, r.part, r.id_rules, r.reported_at, r.at
+         from unnest($1::text[], $2::text[]) as k (carrier, key)
+         join receipts r on r.carrier = k.carrier
+           and ltrim(lower(r.carrier_sms_id collate \"C\"), '0') = ltrim(lower(k.key collate \"C\"), '0')
          where r.sms_id is null order by r.at, r.id",
-        &[&carriers, &ids],
+        &[&carriers, &keys],
     )
     .await?;
     rows.iter()
@@ -122,6 +130,7 @@ async fn waiting(
                 status: word(row.get("status"))?,
                 error: row.get("error"),
                 part: row.get("part"),
+                id_rules: spelling::rules(&row.get::<_, Vec<String>>("id_rules")),
                 reported_at: row.get("reported_at"),
                 sms_id: None,
             })
@@ -170,17 +179,23 @@ async fn store_receipts(tx: &Transaction<'_>, now: Timestamp, receipts: &[Receip
     let parts: Vec<Option<i32>> = receipts.iter().map(|r| r.part).collect();
     let times: Vec<Timestamp> = receipts.iter().map(|r| r.reported_at).collect();
     let texts: Vec<Option<SmsId>> = receipts.iter().map(|r| r.sms_id).collect();
+    // arrays of one length each are none to Postgres: the words go as one text
+    let rules: Vec<String> = receipts.iter().map(|r| words(&r.id_rules)).collect();
     sql::touch(
         tx,
-        "insert into receipts as r (id, carrier, carrier_sms_id, status, error, part, reported_at, at, sms_id)
-         select id, carrier, carrier_sms_id, status, error, part, reported_at, $9, sms_id
-         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::timestamptz[], $8::uuid[])
-           as n (id, carrier, carrier_sms_id, status, error, part, reported_at, sms_id)
+        "insert into receipts as r (id, carrier, carrier_sms_id, status, error, part, reported_at, at, sms_id, id_rules)
+         select id, carrier, carrier_sms_id, status, error, part, reported_at, $9, sms_id, string_to_array(id_rules, ' ')
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::timestamptz[], $8::uuid[], $10::text[])
+           as n (id, carrier, carrier_sms_id, status, error, part, reported_at, sms_id, id_rules)
          on conflict (id) do update set sms_id = excluded.sms_id where r.sms_id is null and excluded.sms_id is not null",
-        &[&ids, &carriers, &carrier_ids, &states, &errors, &parts, &times, &texts, &now],
+        &[&ids, &carriers, &carrier_ids, &states, &errors, &parts, &times, &texts, &now, &rules],
     )
     .await?;
     Ok(())
+}
+
+fn words(rules: &[Rule]) -> String {
+    rules.iter().map(|rule| rule.word()).collect::<Vec<_>>().join(" ")
 }
 
 async fn store_parts(tx: &Transaction<'_>, texts: &[&Text]) -> Result<(), Failure> {

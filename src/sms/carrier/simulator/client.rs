@@ -3,10 +3,8 @@
 
 use std::time::Duration;
 
-use reqwest::header::RETRY_AFTER;
-use reqwest::{Response, StatusCode, redirect};
-
 use super::{Refusal, Submit, Submitted};
+use crate::sms::carrier::http::{self, Answer};
 use crate::sms::carrier::{Carrier, Outgoing, Sent};
 use crate::sms::encoding;
 
@@ -41,22 +39,9 @@ impl Client {
         let messages = format!("{}/messages", url.trim_end_matches('/'));
         let messages =
             reqwest::Url::parse(&messages).map_err(|error| format!("the simulator's address {url:?}: {error}"))?;
-        install_tls();
-        let http = reqwest::Client::builder()
-            .connect_timeout(limits.connect)
-            .timeout(limits.total)
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .build()
-            .map_err(|error| format!("no HTTP client: {error}"))?;
+        let http = http::client_within(limits.connect, limits.total)?;
         Ok(Self { http, messages })
     }
-}
-
-/// reqwest takes the crypto of the whole process; whoever was first has set the same one.
-pub(super) fn install_tls() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 impl Carrier for Client {
@@ -72,32 +57,23 @@ impl Carrier for Client {
             text: text.text.clone(),
             parts: encoding::parts(&text.text).parts.len(),
         };
-        match self.http.post(self.messages.clone()).json(&submit).send().await {
-            Ok(response) => answer(response).await,
-            Err(error) if error.is_connect() || error.is_builder() => Sent::NotNow(None, "no_connection".to_owned()),
-            Err(error) if error.is_timeout() => Sent::Unanswered("time_out".to_owned()),
-            Err(_) => Sent::Unanswered("connection_broken".to_owned()),
+        match http::call(self.http.post(self.messages.clone()).json(&submit)).await {
+            Ok(answer) => told(&answer),
+            Err(sent) => sent,
         }
     }
 }
 
-async fn answer(response: Response) -> Sent {
-    let status = response.status();
-    let wait = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.parse().ok())
-        .map(Duration::from_secs);
-    if status.is_success() {
-        return match response.json::<Submitted>().await {
-            Ok(submitted) => Sent::Accepted(submitted.parts),
-            Err(_) => Sent::Unanswered("answer_unreadable".to_owned()),
-        };
+fn told(answer: &Answer) -> Sent {
+    if answer.status.is_success() {
+        return answer
+            .json()
+            .map_or_else(|| answer.unreadable(), |submitted: Submitted| Sent::Accepted(submitted.parts));
     }
-    let code =
-        response.json::<Refusal>().await.map_or_else(|_| format!("http_{}", status.as_u16()), |refusal| refusal.code);
-    if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
-        Sent::NotNow(wait, code)
+    let status = answer.status;
+    let code = answer.json().map_or_else(|| format!("http_{}", status.as_u16()), |refusal: Refusal| refusal.code);
+    if status.as_u16() == 429 || status.is_server_error() {
+        Sent::NotNow(answer.wait, code)
     } else if status.is_client_error() {
         Sent::Refused(code)
     } else {

@@ -73,6 +73,7 @@ impl Receipt {
             status,
             error: failed.then(|| format!("sim_{}", self.status)),
             part: Some(self.part),
+            id_rules: None,
             reported_at: self.due_at,
         };
         Publication::to_the_hub(&body, self.carrier.as_str())

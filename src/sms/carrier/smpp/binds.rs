@@ -58,6 +58,9 @@ struct Bind {
     now: Notify,
 }
 
+/// A bind that is up, with its line.
+type Place<'a> = (&'a Arc<Bind>, Arc<Session>);
+
 /// Why nothing can be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoBind {
@@ -95,7 +98,7 @@ impl Group {
         Ok(session.ask(pdu).await)
     }
 
-    async fn up(&self, turn: usize) -> Result<(&Arc<Bind>, Arc<Session>), NoBind> {
+    async fn up(&self, turn: usize) -> Result<Place<'_>, NoBind> {
         let mut changed = self.changed.subscribe();
         let made = async {
             loop {
@@ -110,7 +113,7 @@ impl Group {
     }
 
     /// A bind that is up; none while there is one that may soon be.
-    fn look(&self, turn: usize) -> Option<Result<(&Arc<Bind>, Arc<Session>), NoBind>> {
+    fn look(&self, turn: usize) -> Option<Result<Place<'_>, NoBind>> {
         let senders: Vec<&Arc<Bind>> = self.binds.iter().filter(|bind| bind.way.sends()).collect();
         let (mut why, mut is_starting) = (NoBind::Down("no_bind".to_owned()), false);
         for at in 0..senders.len() {

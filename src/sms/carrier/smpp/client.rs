@@ -34,6 +34,7 @@ pub struct Client {
 enum One {
     Taken(String),
     NotNow(String),
+    TooFast(String),
     Account(String),
     Refused(String),
     Unanswered(&'static str),
@@ -65,6 +66,7 @@ impl Client {
             Ok(Answer::Status(code, id)) => match (status::meaning(code), id) {
                 (Meaning::Taken, Some(id)) => One::Taken(id),
                 (Meaning::Taken, None) => One::Unanswered("answer_unreadable"),
+                (Meaning::TooFast, _) => One::TooFast(status::word(code)),
                 (Meaning::NotNow, _) => One::NotNow(status::word(code)),
                 (Meaning::Account, _) => One::Account(status::word(code)),
                 (Meaning::Refused, _) => One::Refused(status::word(code)),
@@ -76,7 +78,7 @@ impl Client {
         };
         let outcome = match &one {
             One::Taken(_) => "taken",
-            One::NotNow(word) if word == "ESME_RTHROTTLED" => "throttled",
+            One::TooFast(_) => "throttled",
             One::NotNow(_) => "not_now",
             One::Account(_) => "account",
             One::Refused(_) => "refused",
@@ -101,12 +103,13 @@ impl Carrier for Client {
         let Some((first, rest)) = parts.split_first() else { return Sent::Refused("empty".to_owned()) };
         let mut done = vec![self.one(&group, turn, first.clone()).await];
         if !matches!(done[0], One::Taken(_)) || rest.is_empty() {
-            return whole(done);
+            return whole(&done);
         }
         done.extend(join_all(rest.iter().map(|part| self.one(&group, turn, part.clone()))).await);
         let mut waits = Waits::new(Duration::from_millis(500), Duration::from_secs(4));
         for _ in 1..TRIES {
-            let waiting: Vec<usize> = (0..done.len()).filter(|at| matches!(done[*at], One::NotNow(_))).collect();
+            let waiting: Vec<usize> =
+                (0..done.len()).filter(|at| matches!(done[*at], One::NotNow(_) | One::TooFast(_))).collect();
             if waiting.is_empty() {
                 break;
             }
@@ -116,13 +119,13 @@ impl Carrier for Client {
                 done[at] = one;
             }
         }
-        whole(done)
+        whole(&done)
     }
 }
 
 /// What the parts' answers come to.
-fn whole(parts: Vec<One>) -> Sent {
-    let numbered = || (1..).zip(&parts);
+fn whole(parts: &[One]) -> Sent {
+    let numbered = || (1..).zip(parts);
     let taken: Vec<SubmittedPart> = numbered()
         .filter_map(|(part, one)| match one {
             One::Taken(id) => Some(SubmittedPart { part, carrier_sms_id: id.clone() }),
@@ -132,9 +135,10 @@ fn whole(parts: Vec<One>) -> Sent {
     if taken.len() == parts.len() {
         return Sent::Accepted(taken);
     }
-    if let [one] = &parts[..] {
+    if let [one] = parts {
         return match one.clone() {
             One::NotNow(why) => Sent::NotNow(None, why),
+            One::TooFast(why) => Sent::TooFast(None, why),
             One::Account(code) => Sent::Account(code),
             One::Refused(code) => Sent::Refused(code),
             One::Taken(_) => Sent::Accepted(taken),
@@ -147,7 +151,7 @@ fn whole(parts: Vec<One>) -> Sent {
     let why = parts.iter().find_map(|one| match one {
         One::Taken(_) => None,
         One::Unanswered(why) => Some((*why).to_owned()),
-        One::NotNow(why) | One::Account(why) | One::Refused(why) => Some(why.clone()),
+        One::NotNow(why) | One::TooFast(why) | One::Account(why) | One::Refused(why) => Some(why.clone()),
     });
     let mut all: Vec<SubmittedPart> = taken.iter().cloned().chain(without_id).collect();
     all.sort_by_key(|part| part.part);
@@ -165,16 +169,17 @@ mod tests {
     #[test]
     fn the_whole_is_what_its_parts_are() {
         let part = |part, id: &str| SubmittedPart { part, carrier_sms_id: id.to_owned() };
-        assert_eq!(whole(vec![taken("a"), taken("b")]), Sent::Accepted(vec![part(1, "a"), part(2, "b")]));
-        assert_eq!(whole(vec![One::NotNow("w".into())]), Sent::NotNow(None, "w".into()));
-        assert_eq!(whole(vec![One::Account("w".into())]), Sent::Account("w".into()));
-        assert_eq!(whole(vec![One::Refused("w".into())]), Sent::Refused("w".into()));
-        assert_eq!(whole(vec![One::Unanswered("w")]), Sent::Unanswered("w".into()));
+        assert_eq!(whole(&[taken("a"), taken("b")]), Sent::Accepted(vec![part(1, "a"), part(2, "b")]));
+        assert_eq!(whole(&[One::NotNow("w".into())]), Sent::NotNow(None, "w".into()));
+        assert_eq!(whole(&[One::TooFast("w".into())]), Sent::TooFast(None, "w".into()));
+        assert_eq!(whole(&[One::Account("w".into())]), Sent::Account("w".into()));
+        assert_eq!(whole(&[One::Refused("w".into())]), Sent::Refused("w".into()));
+        assert_eq!(whole(&[One::Unanswered("w")]), Sent::Unanswered("w".into()));
         for (other, why) in
             [(One::Unanswered("w"), "w"), (One::NotNow("n".into()), "n"), (One::Refused("r".into()), "r")]
         {
             let partly = Sent::Partly(vec![part(1, "a"), part(2, ""), part(3, "c")], why.into());
-            assert_eq!(whole(vec![taken("a"), other, taken("c")]), partly);
+            assert_eq!(whole(&[taken("a"), other, taken("c")]), partly);
         }
     }
 }

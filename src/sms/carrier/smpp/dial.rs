@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::pdu::{self, HEADER, Head, LARGEST, id};
-use super::plan::Plan;
+use super::plan::{Plan, Tls};
 use super::status;
 
 /// How long connecting may take, and TLS beside it.
@@ -76,7 +76,7 @@ async fn connect(plan: &Plan) -> Result<Box<dyn Line>, NotBound> {
     let _ = tcp.set_nodelay(true);
     let Some(ca) = &plan.tls else { return Ok(Box::new(tcp)) };
     let name = ServerName::try_from(plan.host.clone()).map_err(|_| away("bad_host_name"))?;
-    let connector = TlsConnector::from(Arc::new(tls(ca.as_deref())?));
+    let connector = TlsConnector::from(Arc::new(tls(ca)?));
     match connector.connect(name, tcp).await {
         Ok(line) => Ok(Box::new(line)),
         Err(error) => {
@@ -87,16 +87,16 @@ async fn connect(plan: &Plan) -> Result<Box<dyn Line>, NotBound> {
 }
 
 /// Roots: those given, else the machine's.
-fn tls(ca: Option<&str>) -> Result<ClientConfig, NotBound> {
+fn tls(ca: &Tls) -> Result<ClientConfig, NotBound> {
     let mut roots = RootCertStore::empty();
     match ca {
-        Some(pem) => {
+        Tls::Given(pem) => {
             for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
                 let certificate = certificate.map_err(|_| away("ca_file_unreadable"))?;
                 roots.add(certificate).map_err(|_| away("ca_file_unreadable"))?;
             }
         }
-        None => _ = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs),
+        Tls::Machine => _ = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs),
     }
     if roots.is_empty() {
         return Err(away("no_root_certificates"));

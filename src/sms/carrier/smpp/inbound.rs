@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use super::super::heard::{Report, Text};
+use super::super::heard::{Part, Report, Text};
 use super::pdu::{Deliver, Head, Place, tag};
 use super::plan::{Plan, Zero};
 use super::receipt;
@@ -35,8 +35,8 @@ const HAS_HEADER: u8 = 0x40;
 pub enum Came {
     /// A text, whole.
     Text(Text),
-    /// One of several parts of a text, whose own is empty.
-    Part(Text, Part),
+    /// One of several parts of a text.
+    Part(Part),
     /// What became of a text of ours; how its id may be spelled.
     Receipt(Report, Vec<Rule>),
     /// Nothing that concerns us; its name.
@@ -56,27 +56,12 @@ impl Came {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Text(_) => "text",
-            Self::Part(..) => "part",
+            Self::Part(_) => "part",
             Self::Receipt(..) => "receipt",
             Self::Nothing(name) => name,
             Self::Unreadable { .. } => "unreadable",
         }
     }
-}
-
-/// A part of a text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// The same in all parts of a text.
-    pub reference: u16,
-    /// This one, from 1.
-    pub part: u8,
-    /// How many there are.
-    pub total: u8,
-    /// How the octets are to be read, once joined.
-    pub encoding: Encoding,
-    /// Without the header.
-    pub octets: Vec<u8>,
 }
 
 /// Who takes what came: true once it is safe.
@@ -118,7 +103,7 @@ impl Inbound {
             Came::Unreadable { why, .. } => Came::Unreadable { octets: [head.octets().as_slice(), body].concat(), why },
             came => came,
         };
-        let key = matches!(came, Came::Text(_) | Came::Part(..)).then(|| repeats::key(body));
+        let key = matches!(came, Came::Text(_) | Came::Part(_)).then(|| repeats::key(body));
         Item { head, then: status::OK, key, came }
     }
 
@@ -128,7 +113,7 @@ impl Inbound {
         let came: Vec<Came> = items
             .into_iter()
             .map(|mut item| {
-                if let (Some(key), Came::Text(text) | Came::Part(text, _)) = (&item.key, &mut item.came) {
+                if let (Some(key), Came::Text(text) | Came::Part(Part { text, .. })) = (&item.key, &mut item.came) {
                     text.carrier_sms_id = self.repeats.id(key, session, now);
                 }
                 item.came
@@ -185,7 +170,7 @@ fn text(plan: &Plan, deliver: &Deliver) -> Came {
     let alphabet = Alphabet::of(deliver.data_coding, plan.zero);
     if let Some(Concatenation { reference, total, part, .. }) = concatenation.filter(|it| it.total > 1) {
         let (encoding, octets) = alphabet.for_joining(octets);
-        return Came::Part(text, Part { reference, part, total, encoding, octets });
+        return Came::Part(Part { text, reference, part, total, encoding, octets });
     }
     let Decoded { text: written, is_exact } = alphabet.decode(octets);
     if !is_exact || !alphabet.is_known {
@@ -231,13 +216,11 @@ impl Alphabet {
     /// By 5.2.19; and by TS 23.038, 4, where the coding is the mobile network's own.
     fn of(coding: u8, zero: Zero) -> Self {
         let script = match (coding, zero) {
-            (0, Zero::Gsm) => Script::Gsm,
             (0, Zero::Latin1) | (3, _) => Script::Latin1,
             (0, Zero::Ascii) | (1, _) => Script::Ascii,
-            (8, _) => Script::Utf16,
-            // a class of message, in the network's own default alphabet or UTF-16
-            (0x10..=0x13 | 0xF0..=0xF3, _) => Script::Gsm,
-            (0x18..=0x1B, _) => Script::Utf16,
+            // beside those two a class of message, in the network's own default alphabet or UTF-16
+            (0, Zero::Gsm) | (0x10..=0x13 | 0xF0..=0xF3, _) => Script::Gsm,
+            (8 | 0x18..=0x1B, _) => Script::Utf16,
             _ => return Self { script: Script::Latin1, is_known: false },
         };
         Self { script, is_known: true }
@@ -339,12 +322,13 @@ mod tests {
     #[test]
     fn parts_come_by_either_header_and_by_sar() {
         let part = |deliver: &Deliver| match came(&json!({}), deliver) {
-            Came::Part(text, part) if text.text.is_empty() => part,
+            Came::Part(part) if part.text.text.is_empty() => part,
             other => panic!("{other:?}"),
         };
         let udh = Deliver { esm_class: 0x40, ..deliver(0, b"\x05\x00\x03\x42\x02\x01a\x1b") };
-        let first = Part { reference: 0x42, part: 1, total: 2, encoding: Encoding::Gsm7, octets: b"a\x1b".to_vec() };
-        assert_eq!(part(&udh), first);
+        let first = part(&udh);
+        assert_eq!((first.reference, first.part, first.total, first.encoding), (0x42, 1, 2, Encoding::Gsm7));
+        assert_eq!((first.octets.as_slice(), first.text.from.as_str()), (&b"a\x1b"[..], "+15550100100"));
         let wide = Deliver { esm_class: 0x43, ..deliver(8, b"\x06\x08\x04\x12\x34\x02\x02\0b") };
         assert_eq!((part(&wide).reference, part(&wide).octets), (0x1234, b"\0b".to_vec()));
         let tlvs = vec![
@@ -379,12 +363,13 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_comes_is_one_of_the_closed_set(octets in proptest::collection::vec(any::<u8>(), 0..400), esm: u8, coding: u8, zero in 0_usize..3) {
-            let plan = plan(&json!({"data_coding": ["gsm", "latin1", "ascii"][zero]})).unwrap();
+            let zero = ["gsm", "latin1", "ascii"][zero];
+            let plan = plan(&json!({"data_coding": zero})).unwrap();
             let made = Deliver { esm_class: esm, ..deliver(coding, &octets) };
             for deliver in [Deliver::read(id::DELIVER_SM, &octets), Some(made)].into_iter().flatten() {
                 match read(&plan, &deliver) {
                     Came::Text(text) => prop_assert!(!text.text.contains('\0') && text.text.chars().count() <= octets.len()),
-                    Came::Part(_, part) => prop_assert!((1..=part.total).contains(&part.part) && part.octets.len() <= 2 * octets.len()),
+                    Came::Part(part) => prop_assert!((1..=part.total).contains(&part.part) && part.octets.len() <= 2 * octets.len()),
                     _ => {}
                 }
             }

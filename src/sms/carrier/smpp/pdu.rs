@@ -148,7 +148,8 @@ impl Deliver {
             read.data_coding = from.octet()?;
         } else {
             from.take(2)?;
-            (from.text()?, from.text()?);
+            from.text()?;
+            from.text()?;
             from.take(2)?;
             read.data_coding = from.octet()?;
             from.octet()?;

@@ -46,6 +46,15 @@ pub struct Numbering {
     pub npi: u8,
 }
 
+/// Who vouches for the SMSC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// Whom this machine trusts.
+    Machine,
+    /// The owners of these certificates, as PEM.
+    Given(String),
+}
+
 /// A connection's settings.
 #[derive(Clone)]
 pub struct Plan {
@@ -55,8 +64,8 @@ pub struct Plan {
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// By TLS; certificates that vouch for it, where they are not the machine's.
-    pub tls: Option<Option<String>>,
+    /// By TLS.
+    pub tls: Option<Tls>,
     /// Who we are.
     pub system_id: COctetString<1, 16>,
     /// The password.
@@ -106,7 +115,7 @@ impl Plan {
         let url =
             url.ok_or_else(|| format!("the carrier {} lacks url; write it in the tenant file", settings.carrier))?;
         let (is_tls, host, port) = address(url)?;
-        let ca = settings.secret("ca_file").map(|pem| pem.expose_secret().to_owned());
+        let ca = settings.secret("ca_file").map(|pem| Tls::Given(pem.expose_secret().to_owned()));
         let zone = settings.text("receipt_zone").map(TimeZone::get).transpose();
         let octet = |key, default| settings.whole(key).and_then(|n| u8::try_from(n).ok()).unwrap_or(default);
         let numbering = |ton, of: (u8, u8), npi| Numbering { ton: octet(ton, of.0), npi: octet(npi, of.1) };
@@ -117,7 +126,7 @@ impl Plan {
             carrier: settings.carrier.clone(),
             host,
             port,
-            tls: is_tls.then_some(ca),
+            tls: is_tls.then(|| ca.unwrap_or(Tls::Machine)),
             system_id: field("system_id", settings.required("system_id")?)?,
             password,
             system_type: field("system_type", settings.text("system_type").unwrap_or_default())?,
@@ -239,7 +248,7 @@ pub mod tests {
         assert!(plain.tls.is_none() && plain.receipt_ids.len() == spelling::WORDS.len());
         let other = plan(&json!({"validity_s": 90_061, "url": "smpps://smsc", "receipt_ids": ["exact"]})).unwrap();
         assert_eq!(other.validity_period().as_deref(), Some("000001010101000R"));
-        assert!(other.tls == Some(None) && other.receipt_ids.len() == 1 && other.print != plain.print);
+        assert!(other.tls == Some(Tls::Machine) && other.receipt_ids.len() == 1 && other.print != plain.print);
         assert!(plan(&json!({"password": "ninechars"})).unwrap_err().contains("at most 8"));
         assert!(plan(&json!({"receipt_zone": "Nowhere/At_All"})).unwrap_err().contains("receipt_zone"));
         assert!(!format!("{plain:?}").contains("secret"));

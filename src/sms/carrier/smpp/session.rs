@@ -264,7 +264,7 @@ impl Session {
         let mut batch = Vec::new();
         while items.recv_many(&mut batch, 128).await > 0 {
             let answers: Vec<(Head, u32)> = batch.iter().map(|item| (item.head, item.then)).collect();
-            let keys: Vec<_> = batch.iter().filter_map(|item| item.key.clone()).collect();
+            let keys: Vec<_> = batch.iter().filter_map(|item| item.key).collect();
             let is_taken = work.take(self.number, std::mem::take(&mut batch)).await;
             for (head, then) in answers {
                 self.answer(head, if is_taken { then } else { status::TRY_AGAIN });

@@ -5,7 +5,9 @@
 pub enum Meaning {
     /// Done.
     Taken,
-    /// Throttled, full, or at fault itself: later, and certainly not taken.
+    /// Throttled: later and slower, and certainly not taken.
+    TooFast,
+    /// Full, or at fault itself: later, and certainly not taken.
     NotNow,
     /// Not this text but who we are.
     Account,
@@ -24,7 +26,7 @@ pub const TRY_AGAIN: u32 = 0x64;
 /// We shall never take it.
 pub const NEVER: u32 = 0x65;
 
-use Meaning::{Account, NotNow, Refused, Taken};
+use Meaning::{Account, NotNow, Refused, Taken, TooFast};
 
 /// The statuses with their names in the specification.
 const STATUSES: &[(u32, &str, Meaning)] = &[
@@ -55,7 +57,7 @@ const STATUSES: &[(u32, &str, Meaning)] = &[
     (0x50, "ESME_RINVDSTTON", Refused),
     (0x51, "ESME_RINVDSTNPI", Refused),
     (0x53, "ESME_RINVSYSTYP", Account),
-    (0x58, "ESME_RTHROTTLED", NotNow),
+    (0x58, "ESME_RTHROTTLED", TooFast),
     (0x61, "ESME_RINVSCHED", Refused),
     (0x62, "ESME_RINVEXPIRY", Refused),
     (0x64, "ESME_RX_T_APPN", NotNow),
@@ -92,7 +94,7 @@ mod tests {
 
     #[test]
     fn each_status_has_a_meaning_and_a_word() {
-        assert_eq!((meaning(0x58), word(0x58).as_str()), (NotNow, "ESME_RTHROTTLED"));
+        assert_eq!((meaning(0x58), word(0x58).as_str()), (TooFast, "ESME_RTHROTTLED"));
         assert_eq!((meaning(0x0E), meaning(0x0B), meaning(0)), (Account, Refused, Taken));
         assert_eq!((meaning(0x04AB), word(0x04AB).as_str()), (Refused, "0x000004AB"));
         let mut codes: Vec<u32> = STATUSES.iter().map(|(code, ..)| *code).collect();

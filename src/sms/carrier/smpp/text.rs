@@ -119,7 +119,7 @@ fn submission(plan: &Plan, text: &Outgoing) -> Result<SubmitSm, &'static str> {
     let [long, short, customers] = plan.numbering;
     let (from, from_as) = place(&Address::of(&text.from, text.from_country.as_deref()), long, short);
     let (to, to_as) = place(&Address::of(&text.to, None), customers, short);
-    let validity = plan.validity_period().map(|span| EmptyOrFullCOctetString::from_string(span)).transpose();
+    let validity = plan.validity_period().map(EmptyOrFullCOctetString::from_string).transpose();
     let mut one = SubmitSm::default();
     one.service_type = ServiceType::new(plan.service_type.clone());
     (one.source_addr_ton, one.source_addr_npi) = (Ton::from(from_as.ton), Npi::from(from_as.npi));

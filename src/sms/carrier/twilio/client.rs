@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use reqwest::header::RETRY_AFTER;
-use reqwest::{Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::super::heard::{Heard, Rejected, Request};
+use super::super::http::{self, Answer};
 use super::super::kind::Settings;
-use super::super::{Carrier, Outgoing, Sent, Surroundings, http};
+use super::super::{Carrier, Outgoing, Sent, Surroundings};
 use super::{signature, webhook};
 use crate::facts::said::SubmittedPart;
 
@@ -48,12 +47,11 @@ impl Client {
             Some(key) => (key, settings.required_secret("key_secret_file")?),
             None => (account, token),
         };
-        let base = url.unwrap_or(HOME).trim_end_matches('/');
         let path = settings.text("path").map_or(String::new(), |path| format!("/{}", path.trim_matches('/')));
-        let messages = format!("{base}{path}/2010-04-01/Accounts/{account}/Messages.json");
+        let path = format!("{path}/2010-04-01/Accounts/{account}/Messages.json");
         Ok(Self {
             http: http::client()?,
-            messages: reqwest::Url::parse(&messages).map_err(|error| format!("{messages:?} is no address: {error}"))?,
+            messages: http::address(url.unwrap_or(HOME), &path)?,
             user: user.to_owned(),
             password: password.clone(),
             tokens: settings.secrets(&["token_file", "token_next_file"]),
@@ -80,9 +78,9 @@ impl Carrier for Client {
             .post(self.messages.clone())
             .basic_auth(&self.user, Some(self.password.expose_secret()))
             .form(&self.form(text));
-        match request.send().await {
-            Ok(response) => answer(response).await,
-            Err(error) => http::not_answered(&error),
+        match http::call(request).await {
+            Ok(answer) => told(&answer),
+            Err(sent) => sent,
         }
     }
 
@@ -112,42 +110,20 @@ struct Refusal {
     code: i64,
 }
 
-async fn answer(response: Response) -> Sent {
-    let status = response.status();
-    let wait = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.parse().ok())
-        .map(Duration::from_secs);
-    let Ok(body) = http::body(response).await else { return unanswered_by(status) };
-    if status.is_success() {
-        return match serde_json::from_slice::<Message>(&body) {
-            Ok(message) => taken(message),
-            Err(_) => Sent::Unanswered("answer_unreadable".to_owned()),
-        };
+fn told(answer: &Answer) -> Sent {
+    if answer.status.is_success() {
+        return answer.json().map_or_else(|| answer.unreadable(), taken);
     }
-    let code = serde_json::from_slice::<Refusal>(&body).ok().map(|refusal| refusal.code);
-    refused(status, code, wait)
+    match answer.json().map(|refusal: Refusal| refusal.code) {
+        Some(code) if answer.is_refusal() => meaning(code, answer.wait),
+        code => answer.by_status(code.map(|code| code.to_string())),
+    }
 }
 
 fn taken(message: Message) -> Sent {
     match (message.status.as_deref(), message.error_code) {
         (Some("failed" | "undelivered"), code) => meaning(code.unwrap_or(30008), None),
         _ => Sent::Accepted(vec![SubmittedPart { part: 1, carrier_sms_id: message.sid }]),
-    }
-}
-
-fn refused(status: StatusCode, code: Option<i64>, wait: Option<Duration>) -> Sent {
-    let word = code.map_or_else(|| format!("http_{}", status.as_u16()), |code| code.to_string());
-    match (status.as_u16(), code) {
-        (429, _) => Sent::NotNow(wait, word),
-        (401 | 403 | 404, None) => Sent::Account(word),
-        (503, _) if wait.is_some() => Sent::NotNow(wait, word),
-        // it may have been taken before the error
-        (500..=599, _) => Sent::Unanswered(word),
-        (_, Some(code)) => meaning(code, wait),
-        (400..=499, None) => Sent::Refused(word),
-        _ => Sent::Unanswered(word),
     }
 }
 
@@ -163,21 +139,13 @@ fn meaning(code: i64, wait: Option<Duration>) -> Sent {
     }
 }
 
-fn unanswered_by(status: StatusCode) -> Sent {
-    // a refusal is one even where its words are lost
-    if status.is_client_error() {
-        refused(status, None, None)
-    } else {
-        Sent::Unanswered("connection_broken".to_owned())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn told(status: u16, code: Option<i64>) -> Sent {
-        refused(StatusCode::from_u16(status).unwrap(), code, None)
+        let body = code.map(|code| format!("{{\"code\": {code}}}").into_bytes());
+        super::told(&Answer { status: status.try_into().unwrap(), wait: None, body })
     }
 
     #[test]
@@ -186,6 +154,7 @@ mod tests {
         assert_eq!(told(400, Some(21610)), Sent::OptedOut("21610".into()));
         assert_eq!(told(401, Some(20003)), Sent::Account("20003".into()));
         assert_eq!(told(404, Some(20404)), Sent::Account("20404".into()));
+        assert_eq!(told(403, None), Sent::Account("http_403".into()), "a refusal is one even where its words are lost");
         assert_eq!(told(429, Some(20429)), Sent::NotNow(None, "20429".into()));
         assert_eq!(told(400, Some(21611)), Sent::NotNow(None, "21611".into()));
         assert_eq!(told(400, Some(30027)), Sent::NotNow(Some(Duration::from_hours(1)), "30027".into()));
