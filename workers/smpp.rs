@@ -83,11 +83,15 @@ fn facts(carrier: &Slug, came: Came) -> Vec<Publication> {
     match came {
         Came::Text(text) => said(Heard::Text(text)),
         Came::Part(part) => said(Heard::Part(part)),
-        Came::Receipt(report, rules) => {
+        Came::Receipt { report, rules, ends } => {
             let mut facts = said(Heard::Receipt(report));
             let words: Vec<&str> = rules.iter().map(|rule| rule.word()).collect();
             for fact in &mut facts {
                 fact.add("id_rules", serde_json::json!(words));
+                if !ends.0.is_empty() && !ends.1.is_empty() {
+                    fact.add("our_number", ends.0.as_str().into());
+                    fact.add("customer_number", ends.1.as_str().into());
+                }
             }
             facts
         }

@@ -178,6 +178,10 @@ hear! {
         /// How `carrier_sms_id` may differ from the one in the carrier's answer, tried in this order: `exact`, `case`,
         /// `zeros` (leading ones), `decimal` (here, hex there), `hex` (here, decimal there). Absent: `exact`.
         #[serde(default, skip_serializing_if = "Option::is_none")] id_rules: Option<Vec<String>>,
+        /// The text's two ends, where the carrier says so: they find a text whose id nobody knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")] our_number: Option<String>,
+        /// The customer's.
+        #[serde(default, skip_serializing_if = "Option::is_none")] customer_number: Option<String>,
         /// When the carrier reported it.
         reported_at: Timestamp,
     }

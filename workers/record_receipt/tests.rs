@@ -72,6 +72,8 @@ fn receipt(nr: u128, carrier_sms_id: &str, status: ReceiptStatus) -> Message<Bec
         error: (status == ReceiptStatus::Failed).then(|| "30007".to_owned()),
         part: None,
         id_rules: None,
+        our_number: None,
+        customer_number: None,
         reported_at: at(2),
     };
     message(id, ReceiptReceived::NAME, &fact, Became::ReceiptReceived(fact.clone()))

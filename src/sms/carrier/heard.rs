@@ -200,6 +200,8 @@ fn reported(carrier: &Slug, now: Timestamp, report: &Report) -> Publication {
         error: report.error.clone(),
         part: report.part,
         id_rules: None,
+        our_number: None,
+        customer_number: None,
         reported_at: at_most(now, report.reported_at),
     };
     read_from_a_request(Publication::to_the_hub(&fact, carrier.as_str()), &Map::new())

@@ -34,16 +34,21 @@ pub struct Receipt {
     pub part: Option<i32>,
     /// How its id may differ from the part's, in this order.
     pub id_rules: Vec<Rule>,
+    /// The text's two ends, ours first, where the carrier says so.
+    pub ends: Option<Ends>,
     /// When the carrier reported it.
     pub reported_at: Timestamp,
     /// Which text it is about, once known.
     pub sms_id: Option<SmsId>,
 }
 
+/// Our number and the customer's.
+pub type Ends = (String, String);
+
 /// A part under its carrier's id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// The carrier's id.
+    /// The carrier's id; empty where nobody knows it.
     pub carrier_sms_id: String,
     /// Where it is.
     pub status: SmsStatus,
@@ -67,8 +72,20 @@ pub struct Ledger {
     pub texts: HashMap<SmsId, Text>,
     /// Receipts in the order of their coming: those that waited, then the batch's.
     pub receipts: Vec<Receipt>,
+    /// Ends between which a text is under way right now.
+    pub busy: HashSet<(Slug, Ends)>,
     /// Texts that changed in any way.
     pub changed: HashSet<SmsId>,
+}
+
+impl Text {
+    /// Its state is unknown, and so is the id of a part.
+    fn lacks_an_id(&self, carrier: &Slug, ends: &Ends) -> bool {
+        let sms = &self.sms;
+        sms.state == SmsStatus::Unknown
+            && (&sms.carrier, &sms.our_number, &sms.customer_number) == (carrier, &ends.0, &ends.1)
+            && (self.parts.is_empty() || self.parts.values().any(|part| part.carrier_sms_id.is_empty()))
+    }
 }
 
 impl Ledger {
@@ -88,7 +105,7 @@ impl Ledger {
             self.changed.insert(id);
         }
         for at in 0..self.receipts.len() {
-            if self.receipts[at].sms_id.is_none() {
+            if self.receipts[at].sms_id.is_none() && self.join(at, Some(id)).is_none() && self.adopt(at, Some(id)) {
                 self.join(at, Some(id));
             }
         }
@@ -98,7 +115,30 @@ impl Ledger {
     /// A receipt came. The text whose state it moved, where it did.
     pub fn reported(&mut self, receipt: Receipt) -> Option<SmsId> {
         self.receipts.push(receipt);
-        self.join(self.receipts.len() - 1, None)
+        let at = self.receipts.len() - 1;
+        let moved = self.join(at, None);
+        if self.receipts[at].sms_id.is_none() && self.adopt(at, None) { self.join(at, None) } else { moved }
+    }
+
+    /// The answer to a text was lost, and with it the id: a receipt of an id that nobody knows is about the one unknown
+    /// text between its two numbers, where there is exactly one and none is under way. Whether it was given the id.
+    fn adopt(&mut self, at: usize, only: Option<SmsId>) -> bool {
+        let receipt = &self.receipts[at];
+        let Some(ends) = &receipt.ends else { return false };
+        if receipt.sms_id.is_some() || self.busy.contains(&(receipt.carrier.clone(), ends.clone())) {
+            return false;
+        }
+        let mut unknown = self.texts.values_mut().filter(|text| text.lacks_an_id(&receipt.carrier, ends));
+        let (Some(text), None) = (unknown.next(), unknown.next()) else { return false };
+        if only.is_some_and(|id| id != text.sms.id) {
+            return false;
+        }
+        let number =
+            text.parts.iter().find(|(_, part)| part.carrier_sms_id.is_empty()).map_or(1, |(number, _)| *number);
+        let part = Part { carrier_sms_id: receipt.carrier_sms_id.clone(), status: SmsStatus::Submitted, error: None };
+        text.parts.insert(number, part);
+        self.changed.insert(text.sms.id);
+        true
     }
 
     /// Joins a receipt to its parts, if they are known (and of this text, where one is given); the text it moved.
@@ -198,6 +238,7 @@ mod tests {
             error: (status == Failed).then(|| "e1".to_owned()),
             part: None,
             id_rules: vec![Rule::Exact],
+            ends: None,
             reported_at: Timestamp::UNIX_EPOCH,
             sms_id: None,
         }
@@ -284,6 +325,37 @@ mod tests {
         assert!(all.answered(id(1), &parts(&["a", ""]), Unknown));
         assert_eq!(all.reported(receipt(1, "a", Delivered)), Some(id(1)));
         assert_eq!(state(&all, 1), Submitted);
+    }
+
+    #[test]
+    fn a_receipt_that_nobody_knows_is_about_the_one_unknown_text_between_its_numbers() {
+        let between = |nr, id: &str, customer: &str| Receipt {
+            ends: Some(("+15550100001".to_owned(), customer.to_owned())),
+            ..receipt(nr, id, Delivered)
+        };
+        let mut all = ledger(&[(1, Unknown), (2, Submitted)]);
+        all.answered(id(2), &parts(&["b"]), Submitted);
+        assert_eq!(all.reported(receipt(1, "x", Delivered)), None, "between nobody knows whom");
+        assert_eq!(all.reported(between(2, "x", "+15550100999")), None, "another customer");
+        assert_eq!(all.reported(between(3, "b", "+15550100100")), Some(id(2)), "a known id goes before");
+        assert_eq!(all.reported(between(4, "x", "+15550100100")), Some(id(1)));
+        assert_eq!((state(&all, 1), all.texts[&id(1)].parts[&1].carrier_sms_id.as_str()), (Delivered, "x"));
+        assert_eq!(all.reported(between(5, "y", "+15550100100")), None, "it has its id now");
+
+        let mut two = ledger(&[(1, Unknown), (2, Unknown)]);
+        assert_eq!(two.reported(between(1, "x", "+15550100100")), None, "nobody knows which");
+        let mut busy = ledger(&[(1, Unknown)]);
+        busy.busy.insert((carrier(), ("+15550100001".to_owned(), "+15550100100".to_owned())));
+        assert_eq!(busy.reported(between(1, "x", "+15550100100")), None, "it may be about the one under way");
+
+        let mut early = ledger(&[(1, Sending)]);
+        assert_eq!(early.reported(between(1, "x", "+15550100100")), None);
+        early.answered(id(1), &[], Unknown);
+        assert_eq!(state(&early, 1), Delivered, "it came before it was known that the answer is lost");
+        let mut long = ledger(&[(1, Unknown)]);
+        long.answered(id(1), &parts(&["", ""]), Unknown);
+        assert_eq!(long.reported(between(1, "x", "+15550100100")), Some(id(1)));
+        assert_eq!(state(&long, 1), Submitted, "of the other part nobody knows");
     }
 
     #[test]

@@ -4,4 +4,5 @@ mod consent;
 mod leaves_once;
 mod proof;
 mod quiet_hours;
+mod smpp;
 mod twilio;

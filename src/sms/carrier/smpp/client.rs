@@ -102,6 +102,10 @@ impl Carrier for Client {
         let turn = group.turn();
         let Some((first, rest)) = parts.split_first() else { return Sent::Refused("empty".to_owned()) };
         let mut done = vec![self.one(&group, turn, first.clone()).await];
+        if matches!(done[0], One::Unanswered(_)) {
+            // the others have not left, and never will
+            done.extend(rest.iter().map(|_| One::NotNow("not_sent".to_owned())));
+        }
         if !matches!(done[0], One::Taken(_)) || rest.is_empty() {
             return whole(&done);
         }

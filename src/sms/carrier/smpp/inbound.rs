@@ -37,8 +37,15 @@ pub enum Came {
     Text(Text),
     /// One of several parts of a text.
     Part(Part),
-    /// What became of a text of ours; how its id may be spelled.
-    Receipt(Report, Vec<Rule>),
+    /// What became of a text of ours.
+    Receipt {
+        /// Under which id, and what.
+        report: Report,
+        /// How the id may be spelled.
+        rules: Vec<Rule>,
+        /// The text's ends: ours and the customer's.
+        ends: (String, String),
+    },
     /// Nothing that concerns us; its name.
     Nothing(&'static str),
     /// The SMSC's, but not understood: kept where an operator sees it.
@@ -57,7 +64,7 @@ impl Came {
         match self {
             Self::Text(_) => "text",
             Self::Part(_) => "part",
-            Self::Receipt(..) => "receipt",
+            Self::Receipt { .. } => "receipt",
             Self::Nothing(name) => name,
             Self::Unreadable { .. } => "unreadable",
         }
@@ -152,7 +159,11 @@ pub fn read(plan: &Plan, deliver: &Deliver) -> Came {
     match kind {
         0 if !is_receipt => text(plan, deliver),
         0 | 0x04 | 0x20 => match receipt::read(plan, deliver) {
-            Ok(Some(report)) => Came::Receipt(report, plan.receipt_ids.clone()),
+            Ok(Some(report)) => {
+                // it comes the other way
+                let ends = (number(plan, &deliver.destination).0, number(plan, &deliver.source).0);
+                Came::Receipt { report, rules: plan.receipt_ids.clone(), ends }
+            }
             Ok(None) => Came::Nothing("unknown_state"),
             Err(why) => Came::Unreadable { octets: Vec::new(), why },
         },

@@ -308,3 +308,6 @@ fn unreadable(head: Head, body: &[u8], why: &'static str, then: u32) -> Item {
     let octets = [head.octets().as_slice(), body].concat();
     Item { head, then, key: None, came: Came::Unreadable { octets, why } }
 }
+
+#[cfg(test)]
+mod tests;
