@@ -9,7 +9,7 @@ import smpp from 'smpp'
 
 const [port, key, cert] = process.argv.slice(2)
 const options = key ? { key: readFileSync(key), cert: readFileSync(cert) } : {}
-const state = { mode: 'normal', receipts: 'text', password: 'secret', throttle: 0, half: 0, next: 0xa0 }
+const state = { mode: 'normal', receipts: 'text', password: 'secret', quiet: false, throttle: 0, half: 0, next: 0xa0 }
 const sessions = new Set()
 const say = (told) => console.log(JSON.stringify(told))
 
@@ -48,7 +48,7 @@ function submitted(session, pdu) {
   const number = state.next++
   const message = pdu.short_message ?? {}
   const payload = pdu.message_payload
-  say({
+  if (!state.quiet) say({
     submit: idOf(number),
     number,
     from: pdu.source_addr,
@@ -117,7 +117,7 @@ server.on('tlsClientError', (error) => say({ tls: error.code ?? 'failed' }))
 server.listen(Number(port), '127.0.0.1', () => say({ listening: true }))
 
 const doings = {
-  // settings of the state: mode, receipts, password, throttle
+  // settings of the state: mode, receipts, password, throttle, half, quiet (submissions are not told)
   set: (values) => Object.assign(state, values),
   // a deliver_sm; texts as node-smpp writes them, or octets in hex
   deliver: ({ tag, hex, udh, ...pdu }) => {

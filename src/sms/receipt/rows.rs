@@ -61,16 +61,15 @@ async fn texts_of(tx: &Transaction<'_>, reported: &[(&Slug, &str)]) -> Result<Ve
         return Ok(Vec::new());
     }
     let (carriers, keys) = keys_of(reported.iter().copied());
-    let rows = sql::rows(
-        tx,
-        "select distinct p.sms_id from unnest($1::text[], $2::text[]) as r (carrier, key)
-         join sms_parts p on p.carrier = r.carrier
-           and ltrim(lower(p.carrier_sms_id collate \"C\"), '0') = ltrim(lower(r.key collate \"C\"), '0')",
-        &[&carriers, &keys],
-    )
-    .await?;
+    let rows = sql::rows(tx, FOUND, &[&carriers, &keys]).await?;
     Ok(rows.iter().map(|row| row.get("sms_id")).collect())
 }
+
+/// The texts that have a part under one of these ids, whatever its case and leading zeros.
+pub const FOUND: &str = "
+    select distinct p.sms_id from unnest($1::text[], $2::text[]) as r (carrier, key)
+    join sms_parts p on p.carrier = r.carrier
+      and ltrim(lower(p.carrier_sms_id collate \"C\"), '0') = ltrim(lower(r.key collate \"C\"), '0')";
 
 /// Texts of unknown fate between these numbers and between those of the texts told of, if they left of late; and the
 /// numbers between which one is under way.
@@ -94,7 +93,8 @@ async fn texts_between(
     Ok((ids, busy))
 }
 
-const BETWEEN: &str = "
+/// See `texts_between`.
+pub const BETWEEN: &str = "
     with ends as (
         select * from unnest($1::text[], $2::text[], $3::text[]) as r (carrier, our_number, customer_number)
         union
@@ -175,7 +175,8 @@ async fn waiting(
         .collect()
 }
 
-const WAITING: &str = "
+/// See `waiting`.
+pub const WAITING: &str = "
     select id, carrier, carrier_sms_id, status, error, part, id_rules, our_number, customer_number, reported_at from (
         select r.* from unnest($1::text[], $2::text[]) as k (carrier, key)
         join receipts r on r.carrier = k.carrier and r.sms_id is null

@@ -3,6 +3,7 @@
 
 mod faults;
 mod smsc;
+mod throughput;
 mod ways;
 
 use serde_json::json;
