@@ -209,11 +209,12 @@ impl SendSms {
         rooms.dedup();
         let ids: Vec<SmsId> = found.iter().map(|(_, sms)| sms.id).collect();
         let texts: Vec<&Sms> = found.iter().map(|(_, sms)| *sms).collect();
-        let (opted_out, unsent, quiet, paces) = tokio::try_join!(
+        let (opted_out, unsent, quiet, expired, paces) = tokio::try_join!(
             biased;
             consent::opted_out(tx, &parties),
             sending::unsent(tx, ctx.now, &rooms),
             quiet::rows::at_claim(tx, ctx.now, &ids),
+            sending::expired(tx, ctx.now, &ids),
             pace::rows::of(tx, &texts),
         )?;
         let asked: Vec<Asked<'_>> = found
@@ -232,7 +233,9 @@ impl SendSms {
                     attempt: message.attempt,
                     is_redelivered: message.is_redelivered,
                     is_opted_out,
-                    unfit: recipient::never(&sms.customer_number).or(quiet.get(&sms.id).and_then(Decision::never)),
+                    unfit: recipient::never(&sms.customer_number)
+                        .or(quiet.get(&sms.id).and_then(Decision::never))
+                        .or(expired.contains(&sms.id).then_some("expired")),
                     quiet: quiet.get(&sms.id).and_then(|decision| decision.until),
                     paused,
                     takes_our_id,
@@ -381,7 +384,7 @@ fn outgoing(fact: &SmsRequested) -> Outgoing {
         from_country: fact.from_country.clone(),
         to: fact.to.clone(),
         text: fact.text.clone(),
-        media: Vec::new(),
+        media: fact.media.clone().unwrap_or_default(),
     }
 }
 
@@ -392,4 +395,4 @@ fn waits(why: &'static str) -> Reason {
 mod pacing;
 mod said;
 #[cfg(test)]
-mod tests;
+pub mod tests;

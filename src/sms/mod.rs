@@ -1,6 +1,7 @@
 //! Texts as the mobile network sees them: numbers, encoding and parts, keywords, states, carriers.
 
 pub mod carrier;
+pub mod doubt;
 pub mod encoding;
 pub mod header;
 pub mod joining;

@@ -1,7 +1,7 @@
 //! Outbound texts as rows on their way to a carrier: read under a lock, and moved along the states by one guarded
 //! statement, so that a late or repeated hand never moves one backwards. Calls nobody; receipts are elsewhere.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
@@ -221,6 +221,22 @@ const ADVANCE: &str = "
             else false
           end
     returning s.id";
+
+/// Those of these that are tried for longer than their tenant lets texts be tried.
+///
+/// # Errors
+/// Contention or a database that is away.
+pub async fn expired(tx: &Transaction<'_>, now: Timestamp, ids: &[SmsId]) -> Result<HashSet<SmsId>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select s.id from sms s join entries e on e.room_id = s.room_id and e.seq = s.seq join tenants t on t.id = s.tenant
+         where s.id = any($1) and s.state in ('requested', 'held') and not s.is_confirmation
+           and e.at < $2::timestamptz - make_interval(secs => t.text_validity_s)",
+        &[&ids, &now],
+    )
+    .await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
 
 /// A text to be held until its time: with the `sms.requested` that is being handled, and why.
 pub type Hold = (SmsId, FactId, Timestamp, &'static str);

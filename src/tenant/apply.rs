@@ -8,11 +8,12 @@ use deadpool_postgres::Transaction;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+mod accounts;
 mod statements;
 
 use statements::{LIMITS, end_of, upsert_of};
 
-use super::file::TenantFile;
+use super::file::{Pace, TenantFile};
 use super::reader::Mistake;
 use crate::facts::ids::Slug;
 use crate::failure::Failure;
@@ -22,7 +23,8 @@ use crate::hub::{slot, sql};
 /// Of the lock that one tenant's set-up is changed under.
 const SETTING_UP: i32 = 0x7465_7874;
 /// In the order in which rows may refer to each other.
-const SECTIONS: [&str; 7] = ["tenant", "carriers", "skills", "teams", "agents", "points_of_contact", "codes"];
+const SECTIONS: [&str; 8] =
+    ["tenant", "carriers", "skills", "teams", "agents", "points_of_contact", "codes", "applications"];
 
 /// From the last text to the end of a session, where the file says nothing: SMS two hours, chat half an hour.
 const SMS_TIMEOUT_S: i32 = 7_200;
@@ -34,7 +36,7 @@ type Rows = BTreeMap<(usize, String), Values>;
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Change {
-    /// `tenant`, `carriers`, `skills`, `teams`, `agents`, `points_of_contact` or `codes`.
+    /// `tenant`, `carriers`, `skills`, `teams`, `agents`, `points_of_contact`, `codes` or `applications`.
     pub section: &'static str,
     /// Its slug.
     pub id: String,
@@ -149,6 +151,9 @@ fn wanted(file: &TenantFile) -> Rows {
     for c in &file.codes {
         add("codes", slug(&c.id), json!({"name": text(&c.name), "max_s": c.max_minutes * 60}));
     }
+    for a in &file.applications {
+        add("applications", slug(&a.id), accounts::row(file, a));
+    }
     rows
 }
 
@@ -162,9 +167,19 @@ fn of_tenant(file: &TenantFile) -> Value {
         "time_zone": text(&file.time_zone), "stop": texts[0], "start": texts[1], "help": texts[2],
         "sms_slots": file.slots_of("sms"), "chat_slots": file.slots_of("chat"),
         "quiet_hours": serde_json::to_value(&file.quiet_hours.policy).unwrap_or_default(),
+        "text_validity_s": file.unanswered.validity_s, "unanswered": file.unanswered.policy,
+        "unanswered_after_s": file.unanswered.after_s,
+        "paces": file.paces.iter().map(|pace| json!(pace.policy(numbers_of(file, pace)))).collect::<Vec<_>>(),
         "consent_scope": file.consent.scope(), "ask": file.consent.ask(&name), "consent_texts": file.consent.texts(),
         "flood_texts": file.consent.flood_texts, "flood_s": file.consent.flood_s,
     })
+}
+
+/// The numbers of a pace's points of contact.
+fn numbers_of(file: &TenantFile, pace: &Pace) -> Vec<String> {
+    let is_in = |id: &super::reader::At<Slug>| pace.points.iter().any(|point| point.value == id.value);
+    let points = file.points.iter().filter(|point| point.id.as_ref().is_some_and(is_in));
+    points.filter_map(|point| point.number.as_ref().map(|at| at.value.clone())).collect()
 }
 
 /// What STOP, START and HELP answer when the file does not say it.
@@ -183,7 +198,8 @@ async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
         "select 0 as place, id, jsonb_build_object('name', name, 'sms_messaging', sms_messaging, 'time_zone', time_zone,
                 'stop', stop_text, 'start', start_text, 'help', help_text, 'sms_slots', sms_slots, 'chat_slots', chat_slots,
                 'consent_scope', consent_scope, 'ask', ask_text, 'consent_texts', consent_texts, 'flood_texts', flood_texts,
-                'flood_s', flood_s, 'quiet_hours', quiet_hours) as row
+                'flood_s', flood_s, 'quiet_hours', quiet_hours, 'paces', paces, 'text_validity_s', text_validity_s, 'unanswered', unanswered,
+                'unanswered_after_s', unanswered_after_s) as row
          from tenants where id = $1
          union all
          select 1, id, jsonb_build_object('kind', kind, 'url', url, 'settings', settings, 'opt_outs', opt_outs)
@@ -212,7 +228,11 @@ async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
                 'carrier', carrier, 'skill', skill, 'session_timeout_s', session_timeout_s, 'flow', flow)
          from points_of_contact where tenant = $1 and ended_at is null
          union all
-         select 6, id, jsonb_build_object('name', name, 'max_s', max_s) from codes where tenant = $1 and ended_at is null",
+         select 6, id, jsonb_build_object('name', name, 'max_s', max_s) from codes where tenant = $1 and ended_at is null
+         union all
+         select 7, id, jsonb_build_object('account', account, 'token_file', token_file, 'token_next_file', token_next_file,
+                'numbers', numbers, 'purpose', purpose, 'inbound_url', inbound_url, 'status_url', status_url)
+         from applications where tenant = $1 and ended_at is null",
         &[tenant],
     )
     .await?;
@@ -252,8 +272,8 @@ async fn write(tx: &Transaction<'_>, tenant: &Slug, want: &Rows, changes: &[Chan
     // whoever is under way in routing holds agents' rows; they are taken in its order, by id
     let lock = "select id from agents where tenant = $1 order by id for update";
     sql::rows(tx, lock, &[tenant]).await?;
-    // a point of contact that changes is ended for a moment, so that two can swap their numbers
-    let ended = |change: &&Change| change.what == What::Ended || change.section == SECTIONS[5];
+    // what changes is ended for a moment, so that two points of contact can swap their numbers, two applications accounts
+    let ended = |change: &&Change| change.what == What::Ended || [SECTIONS[5], SECTIONS[7]].contains(&change.section);
     for change in changes.iter().filter(ended) {
         sql::touch(tx, end_of(change.section), &[tenant, &change.id]).await?;
     }
@@ -293,6 +313,7 @@ async fn taken(tx: &Transaction<'_>, tenant: &Slug, file: &TenantFile, prunes: b
         });
     }
     mistakes.extend(other_channel(tx, tenant, file).await?);
+    mistakes.extend(accounts::taken(tx, tenant, file, prunes).await?);
     mistakes.extend(store::unpublished(tx, tenant, file.points.iter().filter_map(|p| p.flow.as_ref())).await?);
     for point in &file.points {
         let Some(number) = &point.number else { continue };

@@ -57,6 +57,9 @@ pub enum Rejected {
     NotTheirs(&'static str),
     /// The carrier's, but not understood: kept where an operator sees it. What is wrong, without what was written.
     Unreadable(String),
+    /// Not known yet whether it is theirs, as something has to be fetched first: 503, and nothing is written; it tries
+    /// again. A stable word.
+    NotNow(&'static str),
 }
 
 /// One thing that a carrier says.

@@ -84,14 +84,14 @@ impl Answer {
         Sent::Unanswered(why.to_owned())
     }
 
-    /// What it means by its status alone: 429, and 503 with a wait, are "not now"; 401 to 404 the account; 400 to 499
+    /// What it means by its status alone: 429 is "too fast", 503 with a wait "not now"; 401 to 404 the account; 400 to 499
     /// for good; whatever else may have been taken. The carrier's own code, or else `http_` with the status.
     #[must_use]
     pub fn by_status(&self, code: Option<String>) -> Sent {
         let status = self.status.as_u16();
         let word = code.unwrap_or_else(|| format!("http_{status}"));
         match status {
-            429 => Sent::NotNow(self.wait, word),
+            429 => Sent::TooFast(self.wait, word),
             503 if self.wait.is_some() => Sent::NotNow(self.wait, word),
             401..=404 => Sent::Account(word),
             408 => Sent::Unanswered(word),
@@ -143,7 +143,7 @@ mod tests {
             Answer { status, wait: wait.map(Duration::from_secs), body: None }.by_status(None)
         };
         let word = |status: u16| format!("http_{status}");
-        assert_eq!(told(429, Some(7)), Sent::NotNow(Some(Duration::from_secs(7)), word(429)));
+        assert_eq!(told(429, Some(7)), Sent::TooFast(Some(Duration::from_secs(7)), word(429)));
         assert_eq!(told(503, Some(7)), Sent::NotNow(Some(Duration::from_secs(7)), word(503)));
         for status in [302, 408, 500, 502, 503, 504] {
             assert_eq!(told(status, None), Sent::Unanswered(word(status)), "it may have left");

@@ -10,6 +10,9 @@ use crate::facts::ids::Slug;
 /// Seconds that are counted together.
 const SPAN_S: i64 = 10;
 
+/// Segments a minute of one that took less of late: what is halved from there is still some.
+const LEAST: i32 = 600;
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Counted {
     span: i64,
@@ -34,7 +37,7 @@ impl Meter {
         counted.now = counted.now.saturating_add(segments);
     }
 
-    /// Segments a minute, by the busier of this span and the one before; at least 1.
+    /// Segments a minute, by the busier of this span and the one before; at least 600.
     #[must_use]
     pub fn per_minute(&self, now: Timestamp, carrier: &Slug) -> i32 {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -44,7 +47,7 @@ impl Meter {
             1 => counted.now,
             _ => 0,
         };
-        busier.saturating_mul(6).max(1)
+        busier.saturating_mul(6).max(LEAST)
     }
 }
 
@@ -56,11 +59,11 @@ mod tests {
     fn the_busier_of_the_last_two_spans_counts() {
         let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).unwrap();
         let (meter, carrier) = (Meter::default(), Slug::new("wire").unwrap());
-        assert_eq!(meter.per_minute(at(0), &carrier), 1);
-        meter.count(at(0), &carrier, 20);
-        meter.count(at(11), &carrier, 5);
-        assert_eq!(meter.per_minute(at(12), &carrier), 120);
-        assert_eq!(meter.per_minute(at(21), &carrier), 30);
-        assert_eq!(meter.per_minute(at(40), &carrier), 1);
+        assert_eq!(meter.per_minute(at(0), &carrier), LEAST);
+        meter.count(at(0), &carrier, 2000);
+        meter.count(at(11), &carrier, 500);
+        assert_eq!(meter.per_minute(at(12), &carrier), 12_000);
+        assert_eq!(meter.per_minute(at(21), &carrier), 3_000);
+        assert_eq!(meter.per_minute(at(40), &carrier), LEAST);
     }
 }

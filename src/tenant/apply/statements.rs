@@ -11,19 +11,23 @@ pub(super) const LIMITS: &str = "update agents a
        and (a.slot_limit, a.sms_most, a.chat_most) <> (l.slot_limit, l.sms_most, l.chat_most)";
 
 const TENANT: &[&str] = &["insert into tenants as t (id, name, sms_messaging, time_zone, stop_text, start_text, help_text, sms_slots,
-               chat_slots, consent_scope, ask_text, consent_texts, flood_texts, flood_s, quiet_hours)
+               chat_slots, consent_scope, ask_text, consent_texts, flood_texts, flood_s, quiet_hours, paces,
+               text_validity_s, unanswered, unanswered_after_s)
              select $1, name, sms_messaging, time_zone, stop, start, help, sms_slots, chat_slots, consent_scope, ask,
                nullif(consent_texts, 'null'), flood_texts, flood_s,
-               quiet_hours
+               quiet_hours, paces, text_validity_s, unanswered, unanswered_after_s
              from jsonb_to_recordset($2) as x (name text, sms_messaging boolean, time_zone text, stop text, start text, help text,
                sms_slots integer, chat_slots integer, consent_scope text, ask text, consent_texts jsonb, flood_texts integer,
-               flood_s integer, quiet_hours jsonb)
+               flood_s integer, quiet_hours jsonb, paces jsonb, text_validity_s integer, unanswered text,
+               unanswered_after_s integer)
              on conflict (id) do update set name = excluded.name, sms_messaging = excluded.sms_messaging,
                time_zone = excluded.time_zone, stop_text = excluded.stop_text, start_text = excluded.start_text,
                help_text = excluded.help_text, sms_slots = excluded.sms_slots, chat_slots = excluded.chat_slots,
                consent_scope = excluded.consent_scope, ask_text = excluded.ask_text, consent_texts = excluded.consent_texts,
                flood_texts = excluded.flood_texts, flood_s = excluded.flood_s,
-               quiet_hours = excluded.quiet_hours,
+               quiet_hours = excluded.quiet_hours, paces = excluded.paces,
+               text_validity_s = excluded.text_validity_s, unanswered = excluded.unanswered,
+               unanswered_after_s = excluded.unanswered_after_s,
                slots_set_at = case when (t.sms_slots, t.chat_slots) = (excluded.sms_slots, excluded.chat_slots)
                                    then t.slots_set_at else clock_timestamp() end"];
 
@@ -76,6 +80,7 @@ pub(super) fn end_of(section: &str) -> &'static str {
         "skills" => "update skills set ended_at = now() where tenant = $1 and id = $2",
         "teams" => "update teams set ended_at = now() where tenant = $1 and id = $2",
         "codes" => "update codes set ended_at = now() where tenant = $1 and id = $2",
+        "applications" => "update applications set ended_at = now() where tenant = $1 and id = $2",
         "agents" => "update agents set ended_at = now() where tenant = $1 and id = $2",
         _ => "update points_of_contact set ended_at = now() where tenant = $1 and id = $2",
     }
@@ -100,6 +105,15 @@ pub(super) fn upsert_of(section: &str) -> &'static [&'static str] {
              select $1, id, name, max_s from jsonb_to_recordset($2) as x (id text, name text, max_s integer)
              on conflict (tenant, id) do update set name = excluded.name, max_s = excluded.max_s, ended_at = null"],
         "agents" => AGENTS,
+        "applications" => &["insert into applications
+               (tenant, id, account, token_file, token_next_file, numbers, purpose, inbound_url, status_url)
+             select $1, id, account, token_file, token_next_file, nullif(numbers, 'null'), purpose, inbound_url, status_url
+             from jsonb_to_recordset($2) as x (id text, account text, token_file text, token_next_file text, numbers jsonb,
+               purpose text, inbound_url text, status_url text)
+             on conflict (tenant, id) do update set account = excluded.account, token_file = excluded.token_file,
+               token_next_file = excluded.token_next_file, numbers = excluded.numbers, purpose = excluded.purpose,
+               inbound_url = excluded.inbound_url, status_url = excluded.status_url, ended_at = null, failures = 0,
+               paused_until = null"],
         _ => &["insert into points_of_contact (tenant, id, channel, number, kind, country, carrier, skill, session_timeout_s, flow)
              select $1, id, channel, number, kind, country, carrier, skill, session_timeout_s, flow
              from jsonb_to_recordset($2) as x (id text, channel text, number text, kind text, country text, carrier text,

@@ -3,9 +3,15 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::record::Submission;
 use super::{Refusal, Submit, Submitted};
+use crate::facts::said::SubmittedPart;
 use crate::sms::carrier::http::{self, Answer};
 use crate::sms::carrier::{Carrier, Outgoing, Sent};
+use crate::sms::doubt::Found;
 use crate::sms::encoding;
 
 /// How long a send may take.
@@ -28,6 +34,7 @@ impl Default for Limits {
 pub struct Client {
     http: reqwest::Client,
     messages: reqwest::Url,
+    record: reqwest::Url,
 }
 
 impl Client {
@@ -39,8 +46,9 @@ impl Client {
         let messages = format!("{}/messages", url.trim_end_matches('/'));
         let messages =
             reqwest::Url::parse(&messages).map_err(|error| format!("the simulator's address {url:?}: {error}"))?;
+        let record = messages.join("record").map_err(|error| error.to_string())?;
         let http = http::client_within(limits.connect, limits.total)?;
-        Ok(Self { http, messages })
+        Ok(Self { http, messages, record })
     }
 }
 
@@ -62,6 +70,25 @@ impl Carrier for Client {
             Err(sent) => sent,
         }
     }
+
+    async fn find(&self, text: &Outgoing, _since: Timestamp) -> Found {
+        #[derive(Deserialize)]
+        struct Page {
+            submissions: Vec<Submission>,
+        }
+        let mut page = self.record.clone();
+        page.query_pairs_mut().append_pair("sms_id", &text.sms_id.to_string());
+        let Ok(answer) = http::call(self.http.get(page)).await else { return Found::NotTold };
+        match answer.json::<Page>().filter(|_| answer.status.is_success()) {
+            Some(page) if page.submissions.is_empty() => Found::None,
+            Some(page) => Found::These(page.submissions.into_iter().map(|s| numbered(s.carrier_sms_ids)).collect()),
+            None => Found::NotTold,
+        }
+    }
+}
+
+fn numbered(ids: Vec<String>) -> Vec<SubmittedPart> {
+    (1..).zip(ids).map(|(part, carrier_sms_id)| SubmittedPart { part, carrier_sms_id }).collect()
 }
 
 fn told(answer: &Answer) -> Sent {
@@ -72,7 +99,9 @@ fn told(answer: &Answer) -> Sent {
     }
     let status = answer.status;
     let code = answer.json().map_or_else(|| format!("http_{}", status.as_u16()), |refusal: Refusal| refusal.code);
-    if status.as_u16() == 429 || status.is_server_error() {
+    if status.as_u16() == 429 {
+        Sent::TooFast(answer.wait, code)
+    } else if status.is_server_error() {
         Sent::NotNow(answer.wait, code)
     } else if status.is_client_error() {
         Sent::Refused(code)
