@@ -18,6 +18,8 @@ use crate::facts::ids::{Slug, SmsId};
 use crate::facts::said::SubmittedPart;
 use crate::sms::doubt::Found;
 
+#[cfg(test)]
+mod any_request;
 pub mod aws;
 pub mod bandwidth;
 mod base64;
