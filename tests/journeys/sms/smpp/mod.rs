@@ -7,6 +7,7 @@ mod throughput;
 mod ways;
 
 use serde_json::json;
+use texthub::sms::carrier::heard::hex;
 
 use crate::hub::clean;
 use crate::support::stack::{free_port, until};
@@ -28,7 +29,7 @@ async fn texts_go_both_ways_by_smpp_with_a_receipt_for_every_part() {
     assert_eq!(smsc.text("first", "Is the porridge too hot? {€}").await, 0);
     let units: Vec<u8> = "я😀b".encode_utf16().flat_map(u16::to_be_bytes).collect();
     for (part, at) in [(3, 6..8), (1, 0..4), (2, 4..6)] {
-        let hex: String = units[at].iter().map(|octet| format!("{octet:02x}")).collect();
+        let hex = hex(&units[at]);
         let pdu = json!({ "hex": hex, "udh": format!("0500032a03{part:02}"), "esm_class": 0x40, "data_coding": 8 });
         assert_eq!(smsc.deliver(&format!("part {part}"), &pdu).await, 0);
     }

@@ -14,7 +14,7 @@ use super::smsc::Smsc;
 use crate::support::stack::free_port;
 
 const WINDOW: usize = 50;
-const TEXTS: usize = 10_000;
+const TEXTS: u32 = 10_000;
 const ROUNDS: usize = 5;
 const TEXT: &str = "Your porridge is ready; it is neither too hot nor too cold.";
 
@@ -25,9 +25,9 @@ async fn ours(port: u16, password: &str) -> f64 {
     let settings = Settings::read(&smpp::KIND, &carrier, values.as_object().unwrap()).unwrap();
     let around = Surroundings::default();
     let client = smpp::Client::new(Some(&format!("smpp://127.0.0.1:{port}")), &settings, &around).unwrap();
-    let outgoing = |nth: usize| Outgoing {
+    let outgoing = |nth: u32| Outgoing {
         carrier: carrier.clone(),
-        sms_id: SmsId(uuid::Uuid::from_u128(nth as u128)),
+        sms_id: SmsId(uuid::Uuid::from_u128(nth.into())),
         from: "+15550100001".into(),
         from_country: None,
         to: format!("+1555{:07}", nth % 1000),
@@ -45,7 +45,7 @@ async fn ours(port: u16, password: &str) -> f64 {
     while let Some(sent) = sent.next().await {
         assert!(matches!(sent, Sent::Accepted(_)), "{sent:?}");
     }
-    let rate = TEXTS as f64 / began.elapsed().as_secs_f64();
+    let rate = f64::from(TEXTS) / began.elapsed().as_secs_f64();
     around.smpp.close().await;
     rate
 }
