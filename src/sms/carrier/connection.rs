@@ -17,12 +17,12 @@ macro_rules! each {
         match $connection {
             Self::Simulator($carrier) => $asked,
             Self::Twilio($carrier) => $asked,
+            Self::Smpp($carrier) => $asked,
             Self::Telnyx($carrier) => $asked,
             Self::Vonage($carrier) => $asked,
             Self::Plivo($carrier) => $asked,
             Self::Bandwidth($carrier) => $asked,
             Self::Aws($carrier) => $asked,
-            Self::Smpp($carrier) => $asked,
         }
     };
 }
@@ -34,6 +34,8 @@ pub enum Connection {
     Simulator(simulator::Client),
     /// Twilio, and whoever speaks as it does.
     Twilio(twilio::Client),
+    /// An SMSC.
+    Smpp(smpp::Client),
     /// Telnyx.
     Telnyx(telnyx::Client),
     /// Vonage's SMS API.
@@ -44,8 +46,6 @@ pub enum Connection {
     Bandwidth(bandwidth::Client),
     /// AWS End User Messaging SMS.
     Aws(aws::Client),
-    /// An SMSC.
-    Smpp(smpp::Client),
 }
 
 impl Connection {
@@ -56,12 +56,12 @@ impl Connection {
     pub fn open(row: &Row, settings: &Settings, around: &Surroundings) -> Result<Self, String> {
         match row.kind.as_str() {
             "twilio" => twilio::Client::new(row.url.as_deref(), settings, around).map(Self::Twilio),
+            "smpp" => smpp::Client::new(row.url.as_deref(), settings, around).map(Self::Smpp),
             "telnyx" => telnyx::Client::new(row.url.as_deref(), settings, around).map(Self::Telnyx),
             "vonage" => vonage::Client::new(row.url.as_deref(), settings, around).map(Self::Vonage),
             "plivo" => plivo::Client::new(row.url.as_deref(), settings, around).map(Self::Plivo),
             "bandwidth" => bandwidth::Client::new(row.url.as_deref(), settings, around).map(Self::Bandwidth),
             "aws" => aws::Client::new(row.url.as_deref(), settings, around).map(Self::Aws),
-            "smpp" => smpp::Client::new(row.url.as_deref(), settings, around).map(Self::Smpp),
             "simulator" => {
                 let url = row.url.as_deref().unwrap_or(&around.simulator_url);
                 simulator::Client::new(url, simulator::Limits::default()).map(Self::Simulator)

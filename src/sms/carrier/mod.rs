@@ -43,12 +43,12 @@ pub use connection::Connection;
 pub const KINDS: &[&Kind] = &[
     &simulator::KIND,
     &twilio::KIND,
+    &smpp::KIND,
     &telnyx::KIND,
     &vonage::KIND,
     &plivo::KIND,
     &bandwidth::KIND,
     &aws::KIND,
-    &smpp::KIND,
 ];
 
 /// The kind of a name.

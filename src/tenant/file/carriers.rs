@@ -62,11 +62,11 @@ impl Reader<'_> {
             }
             Form::Url => {
                 let instead = format!("write {} = \"https://host:port\" or leave it out", key.name);
-                self.of_scheme(part, key.name, line, &["http://", "https://"], &instead)
+                self.address(part, key.name, line, &["http://", "https://"], &instead)
             }
             Form::Address(ways) => {
                 let instead = format!("write {} = \"{}host:port\"", key.name, ways.first().unwrap_or(&""));
-                self.of_scheme(part, key.name, line, ways, &instead)
+                self.address(part, key.name, line, ways, &instead)
             }
             Form::Word(words) => self.word(part, key.name, words).map(|at| at.value.into()),
             Form::Words(words) => {
@@ -85,7 +85,7 @@ impl Reader<'_> {
         }
     }
 
-    fn of_scheme(&mut self, part: Part<'_>, key: &str, line: usize, ways: &[&str], instead: &str) -> Option<Value> {
+    fn address(&mut self, part: Part<'_>, key: &str, line: usize, ways: &[&str], instead: &str) -> Option<Value> {
         let at = self.text(part, key)?;
         if ways.iter().any(|way| at.value.starts_with(way)) {
             return Some(at.value.into());

@@ -279,7 +279,6 @@ fn number(plan: &Plan, place: &Place) -> (String, Option<String>) {
                 return (number, None);
             }
         }
-        3 | 6 if is_short_code(address) => return (address.to_owned(), plan.country.clone()),
         _ => {}
     }
     if place.ton != 1 && is_short_code(address) {
