@@ -2,12 +2,14 @@
 //! verbs (workers) and the commands live in the binary. Postgres holds every truth; RabbitMQ carries facts, work and timers.
 
 pub mod amqp;
+pub mod application;
 pub mod config;
 pub mod contract;
 pub mod facts;
 pub mod failure;
 pub mod flow;
 pub mod hub;
+pub mod media;
 pub mod outside;
 pub mod records;
 pub mod retry;

@@ -1,6 +1,8 @@
-//! The role `gateway`: carriers' webhooks (`/webhooks/<carrier>`) → facts, confirmed by the broker before the carrier is
+//! The role `gateway`: applications' texts in Twilio's shape (`messages`), and carriers' webhooks (`/webhooks/<carrier>`) → facts, confirmed by the broker before the carrier is
 //! answered, within a second. Reads the database, writes none of it. What is not the carrier's is refused (403) and leaves
 //! no trace but a count; what is the carrier's and not understood is handed on too, and set aside where an operator sees it.
+
+mod messages;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +40,7 @@ struct Gateway {
     link: Arc<Mutex<Option<(Pool, Publisher, u32)>>>,
     known: Arc<Mutex<HashMap<Slug, (Stopwatch, Row)>>>,
     lines: Lines,
+    places: messages::places::Places,
     /// What carriers call us by; empty: as they say themselves.
     public_url: String,
 }
@@ -49,10 +52,12 @@ pub fn role(config: &Config) -> Role {
         link: Arc::default(),
         known: Arc::default(),
         lines: Lines::new(around),
+        places: messages::places::Places::default(),
         public_url: config.public_url.clone(),
     };
     let routes = Router::new()
         .route("/webhooks/{carrier}", get(webhook).post(webhook))
+        .merge(messages::routes())
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(gateway.clone());
     Role::task("gateway", move |host| {

@@ -4,10 +4,12 @@ mod call_webhook;
 mod carrier_simulator;
 mod commands;
 mod expire_session;
+mod fetch_media;
 mod gateway;
 mod join_parts;
 mod keep_dead;
 mod move_contact;
+mod notify_application;
 mod post_reply;
 mod receive_sms;
 mod reconcile;
@@ -59,6 +61,9 @@ enum Command {
     Apply(commands::apply::Asked),
     /// List and show what was said.
     Transcripts(commands::transcripts::Asked),
+    /// List the media of customers' texts, and hand out their contents.
+    #[command(subcommand)]
+    Media(commands::media::Asked),
     /// End one contact, or all of an agent, a skill or a tenant.
     End(commands::end::Asked),
     /// List, show, replay and drop the messages that were set aside.
@@ -112,7 +117,7 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::worker(Each(settle_offer::SettleOffer)),
         Role::worker(post_reply::PostReply),
         Role::caller(send_sms::SendSms::new(around.clone())),
-        Role::caller(resolve_sms::ResolveSms::new(around)),
+        Role::caller(resolve_sms::ResolveSms::new(around.clone())),
         Role::worker(record_receipt::RecordReceipt),
         Role::worker(expire_session::ExpireSession),
         Role::worker(Each(wrap_up::WrapUp)),
@@ -121,9 +126,13 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::worker(Each(move_contact::MoveContact)),
         Role::worker(Each(run_flow::RunFlow::default())),
         Role::caller(call_webhook::CallWebhook::new(config.webhook_private.clone())),
+        Role::caller(notify_application::NotifyApplication::new(config.webhook_private.clone())),
+        Role::caller(fetch_media::FetchMedia::new(config.webhook_private.clone(), around, config.media_bytes)),
         Role::pass("reconcile", reconcile::Match),
         Role::pass("reconcile", reconcile::Sweep::default()),
         Role::pass("reconcile", reconcile::release::Release),
+        Role::pass("reconcile", reconcile::media::Media),
+        Role::pass("reconcile", reconcile::untold::Untold),
     ];
     roles.push(gateway::role(config));
     roles.push(carrier_simulator::role(config));
@@ -157,6 +166,7 @@ async fn main() -> ExitCode {
         Command::Migrate => commands::setup::migrate().await,
         Command::Apply(asked) => commands::apply::run(&asked).await,
         Command::Transcripts(asked) => commands::transcripts::run(&asked).await,
+        Command::Media(asked) => commands::media::run(&asked).await,
         Command::End(asked) => commands::end::run(&asked).await,
         Command::Dead(asked) => commands::dead::run(&asked).await,
         Command::Carriers(asked) => commands::carriers::run(&asked).await,

@@ -1,24 +1,29 @@
-//! reply.written, note.written, outreach.written → entry, sms.requested; or a refusal with its reason. Replies of a
-//! batch are set-based, in the order in which they came; an outreach takes its own steps between them.
+//! reply.written, note.written, outreach.written, notice.written → entry, sms.requested; or a refusal with its reason. Replies of a
+//! batch are set-based, in the order in which they came; outreach and notices take their own steps between them.
 
 use std::collections::HashMap;
 
 use deadpool_postgres::Transaction;
+use jiff::Timestamp;
 use texthub::facts::envelope::{Message, Publication};
-use texthub::facts::heard::{NoteWritten, OutreachWritten, ReplyWritten};
+use texthub::facts::heard::{NoteWritten, NoticeWritten, OutreachWritten, ReplyWritten};
 use texthub::facts::ids::{FactId, Slug};
 use texthub::failure::Failure;
 use texthub::heard;
 use texthub::hub::memory::{self, Seen};
 use texthub::hub::refusal::{self, Refused};
 use texthub::hub::written::Line;
+use texthub::hub::written::notice::{self, Notice};
 use texthub::hub::written::outreach::{self, Outreach};
 use texthub::hub::written::reply::{self, Posted, Reply};
 use texthub::runtime::worker::{Context, Outcome, Worker};
 
 heard! {
-    /// What agents write.
-    pub enum Written { ReplyWritten(ReplyWritten), NoteWritten(NoteWritten), OutreachWritten(OutreachWritten) }
+    /// What agents and programs write.
+    pub enum Written {
+        ReplyWritten(ReplyWritten), NoteWritten(NoteWritten), OutreachWritten(OutreachWritten),
+        NoticeWritten(NoticeWritten),
+    }
 }
 
 /// The worker.
@@ -39,14 +44,13 @@ impl Worker for PostReply {
         let fresh = recall(tx, ctx, batch, &mut outcomes).await?;
         let mut from = 0;
         while from < fresh.len() {
-            let outreach = as_outreach(&batch[fresh[from]]);
-            let until = if outreach.is_some() {
-                from + 1
-            } else {
-                fresh[from..].iter().position(|i| as_outreach(&batch[*i]).is_some()).map_or(fresh.len(), |n| from + n)
-            };
-            let posted = if let Some(ask) = outreach {
+            let alone = fresh[from..].iter().position(|i| goes_alone(&batch[*i])).map_or(fresh.len(), |n| from + n);
+            let until = alone.max(from + 1);
+            let first = &batch[fresh[from]];
+            let posted = if let Some(ask) = as_outreach(first) {
                 vec![outreach::post(tx, ctx.now, &ask).await?]
+            } else if let Some(ask) = as_notice(ctx.now, first) {
+                vec![notice::post(tx, ctx.now, &ask).await?]
             } else {
                 let replies: Vec<Reply<'_>> = fresh[from..until].iter().filter_map(|i| as_reply(&batch[*i])).collect();
                 reply::post(tx, ctx.now, &replies).await?
@@ -90,7 +94,7 @@ async fn recall(
     Ok(fresh)
 }
 
-/// Refusals and outreach are kept as said; a reply's publications follow from its rows.
+/// Refusals, outreach and notices are kept as said; a reply's publications follow from its rows.
 async fn settle(
     tx: &Transaction<'_>,
     ctx: &Context,
@@ -100,7 +104,7 @@ async fn settle(
     match posted {
         Posted::Done(said) => {
             let said = traced(said, message);
-            if matches!(message.body, Written::OutreachWritten(_)) {
+            if goes_alone(message) {
                 memory::keep_said(tx, PostReply::NAME, message.id, "recorded", &said).await?;
             }
             Ok(said)
@@ -115,6 +119,11 @@ async fn settle(
     }
 }
 
+/// It takes its own steps.
+fn goes_alone(message: &Message<Written>) -> bool {
+    matches!(message.body, Written::OutreachWritten(_) | Written::NoticeWritten(_))
+}
+
 fn traced(said: Vec<Publication>, message: &Message<Written>) -> Vec<Publication> {
     said.into_iter().map(|p| p.traced(message.traceparent.as_deref())).collect()
 }
@@ -124,6 +133,7 @@ fn tenant(written: &Written) -> &Slug {
         Written::ReplyWritten(reply) => &reply.tenant,
         Written::NoteWritten(note) => &note.tenant,
         Written::OutreachWritten(outreach) => &outreach.tenant,
+        Written::NoticeWritten(notice) => &notice.tenant,
     }
 }
 
@@ -140,7 +150,7 @@ fn as_reply(message: &Message<Written>) -> Option<Reply<'_>> {
                 Line { id, agent: &n.agent, text: &n.text, media: None, written_at: n.written_at, is_note: true };
             Some(Reply { tenant: &n.tenant, room_id: n.room_id, line })
         }
-        Written::OutreachWritten(_) => None,
+        Written::OutreachWritten(_) | Written::NoticeWritten(_) => None,
     }
 }
 
@@ -159,5 +169,28 @@ fn as_outreach(message: &Message<Written>) -> Option<Outreach<'_>> {
     })
 }
 
+fn as_notice(now: Timestamp, message: &Message<Written>) -> Option<Notice<'_>> {
+    let Written::NoticeWritten(n) = &message.body else { return None };
+    let media = n.media.as_ref().and_then(|links| serde_json::to_value(links).ok());
+    let written_at = n.written_at.unwrap_or(now);
+    let line = Line { id: message.id, agent: &n.tenant, text: &n.text, media, written_at, is_note: false };
+    Some(Notice {
+        tenant: &n.tenant,
+        application: n.application.as_ref(),
+        from: &n.from,
+        from_country: n.from_country.as_deref(),
+        to: &n.to,
+        purpose: n.purpose,
+        answers: n.answers,
+        status_url: n.status_url.as_deref(),
+        line,
+        traceparent: message.traceparent.as_deref(),
+    })
+}
+
+#[cfg(test)]
+mod media;
+#[cfg(test)]
+mod notices;
 #[cfg(test)]
 mod tests;

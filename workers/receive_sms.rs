@@ -19,17 +19,14 @@ use texthub::hub::room::{Ends, Room};
 use texthub::hub::sender::{self, Withheld};
 use texthub::hub::sql;
 use texthub::runtime::worker::{Context, Outcome, Worker};
-use texthub::sms::keywords;
 use texthub::sms::number::Address;
+use texthub::sms::{joining, keywords};
 use texthub::tenant::point_of_contact::{self, PointOfContact};
 
 heard! {
     /// What customers and visitors do.
     pub enum Inbound { SmsReceived(SmsReceived), ChatReceived(ChatReceived), ChatLeft(ChatLeft) }
 }
-
-/// The flag of a text whose parts did not all come.
-const INCOMPLETE: &str = "incomplete";
 
 /// The worker.
 pub struct ReceiveSms;
@@ -171,8 +168,8 @@ fn arrival(
         Inbound::ChatReceived(_) => Kind::Text,
         Inbound::ChatLeft(_) => Kind::Left,
     };
-    if is_incomplete(message) {
-        flags = Some(entry::flagged(flags, INCOMPLETE));
+    if joining::is_incomplete(message.extra.as_ref()) {
+        flags = Some(entry::flagged(flags, joining::INCOMPLETE));
     }
     if kind == Kind::Text && is_sms && keywords::is_near_miss(&text, customer) {
         flags = Some(entry::flagged(flags, keywords::MAYBE_OPT_OUT));
@@ -196,12 +193,6 @@ fn arrival(
         kind,
         withheld: None,
     })
-}
-
-/// Whether `join_parts` gave the text out with parts missing.
-fn is_incomplete(message: &Message<Inbound>) -> bool {
-    let given = message.extra.as_ref().and_then(|extra| extra.get("joined")?.get("given")?.as_str());
-    given.is_some_and(|given| given != "whole")
 }
 
 fn is_number(number: &str) -> bool {

@@ -392,7 +392,9 @@ async fn waited_too_long(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(Str
         .collect())
 }
 
+pub mod media;
 mod parts;
 pub mod release;
 #[cfg(test)]
 mod tests;
+pub mod untold;

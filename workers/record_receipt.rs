@@ -2,6 +2,7 @@
 //! states forward only; a receipt that comes before its submission, twice, late or for nobody is kept and is no error.
 
 use deadpool_postgres::Transaction;
+use texthub::application::calls;
 use texthub::facts::envelope::{Fact, Message, Publication, Reason};
 use texthub::facts::heard::ReceiptReceived;
 use texthub::facts::ids::{FactId, Slug, SmsId};
@@ -39,26 +40,54 @@ impl Worker for RecordReceipt {
         let fresh: Vec<&Message<Became>> =
             messages.iter().zip(&seen).filter(|(_, s)| **s == Seen::Fresh).map(|(m, _)| *m).collect();
         let mut ledger = load(tx, &fresh).await?;
-        let (mut outcomes, mut kept, mut forgotten) = (Vec::with_capacity(batch.len()), Vec::new(), Vec::new());
-        for (message, seen) in batch.iter().zip(seen) {
-            let outcome = match seen {
+        let mut outcomes: Vec<Outcome> = batch
+            .iter()
+            .zip(seen)
+            .map(|(message, seen)| match seen {
                 Seen::Fresh => apply(&mut ledger, message, ctx),
                 Seen::Repeat { said, .. } => Outcome::Done(said.unwrap_or_default()),
                 Seen::Reused => Outcome::Reject(memory::reused()),
-            };
-            match &outcome {
+            })
+            .collect();
+        rows::store(tx, ctx.now, &ledger).await?;
+        tell_applications(tx, ctx, batch, &mut outcomes).await?;
+        let (mut kept, mut forgotten) = (Vec::new(), Vec::new());
+        for (message, outcome) in batch.iter().zip(&outcomes) {
+            match outcome {
                 Outcome::Done(said) if !said.is_empty() => kept.push((message.id, said.clone())),
                 // its replay is no repeat
                 Outcome::Reject(reason) if *reason != memory::reused() => forgotten.push(message.id),
                 _ => {}
             }
-            outcomes.push(outcome);
         }
-        rows::store(tx, ctx.now, &ledger).await?;
         memory::keep_all_said(tx, Self::NAME, &kept).await?;
         memory::forget(tx, Self::NAME, &forgotten).await?;
         Ok(outcomes)
     }
+}
+
+/// Applications hear what became of their texts: said with what was said of them. (A repeat finds what was written.)
+async fn tell_applications(
+    tx: &Transaction<'_>,
+    ctx: &Context,
+    batch: &[Message<Became>],
+    outcomes: &mut [Outcome],
+) -> Result<(), Failure> {
+    let mut changed = Vec::new();
+    for (message, outcome) in batch.iter().zip(&*outcomes) {
+        let Outcome::Done(said) = outcome else { continue };
+        for publication in said.iter().filter(|publication| publication.fact == SmsChanged::NAME) {
+            let Ok(fact) = serde_json::from_slice::<SmsChanged>(&publication.body) else { continue };
+            changed.push((fact.sms_id, fact.status, fact.reason, message.id));
+        }
+    }
+    let mut due = calls::of_changed(tx, ctx.now, &changed).await?;
+    for (message, outcome) in batch.iter().zip(outcomes) {
+        if let (Outcome::Done(said), Some(due)) = (outcome, due.remove(&message.id)) {
+            said.extend(due.into_iter().map(|p| p.traced(message.traceparent.as_deref())));
+        }
+    }
+    Ok(())
 }
 
 /// A fact of `send_sms`, whichever it is.

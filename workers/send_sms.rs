@@ -384,7 +384,7 @@ fn outgoing(fact: &SmsRequested) -> Outgoing {
         from_country: fact.from_country.clone(),
         to: fact.to.clone(),
         text: fact.text.clone(),
-        media: Vec::new(),
+        media: fact.media.clone().unwrap_or_default(),
     }
 }
 

@@ -109,6 +109,17 @@ super::facts! {
         /// For which contact.
         contact_id: ContactId,
     }
+    /// An application is to be told of a text, or what became of one; it stands in the call's row.
+    ApplicationDue = "application.due" to Work {
+        /// Which.
+        application: Slug,
+        /// The call's row.
+        call_id: CallId,
+        /// The message's number; equal to the row's → act.
+        generation: i32,
+        /// When.
+        due_at: Timestamp,
+    }
 }
 
 macro_rules! hearable {
@@ -135,12 +146,13 @@ hearable! {
     FlowDue ["contact_id", "generation", "due_at"],
     WebhookAsked ["call_id", "contact_id"],
     WebhookAnswered ["call_id", "contact_id"],
+    ApplicationDue ["application", "call_id", "generation", "due_at"],
     ContactQueued ["contact_id", "room_id", "skill", "priority", "queued_at"],
     OfferSettled ["offer_id", "contact_id", "agent", "outcome", "reason", "from_agent"],
     AgentChanged ["agent", "state", "next_state", "code", "slots_used", "limit", "sms_used", "sms_limit", "chat_used",
                   "chat_limit"],
     AgentFreed ["agent", "state", "code", "slots_used", "limit", "sms_used", "sms_limit", "chat_used", "chat_limit"],
-    SmsRequested ["sms_id", "room_id", "entry_id", "from", "from_country", "to", "text", "carrier"],
+    SmsRequested ["sms_id", "room_id", "entry_id", "from", "from_country", "to", "text", "media", "carrier"],
     SmsSubmitted ["sms_id", "parts", "reason"],
     SmsFailed ["sms_id", "parts", "reason"],
     SmsUnanswered ["sms_id", "parts", "reason"],

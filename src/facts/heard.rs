@@ -12,6 +12,10 @@ use super::ids::{ContactId, FactId, OfferId, RoomId, Slug};
 use super::purpose::Purpose;
 pub use super::words::*;
 
+mod words;
+
+pub use words::{AgentState, Answer, By, ByKind, Media, ReceiptStatus, When};
+
 /// A body that a worker can hear.
 pub trait Hearable: DeserializeOwned {
     /// The fact's name.
@@ -226,6 +230,31 @@ hear! {
         #[serde(default)] purpose: Option<Purpose>,
         /// When.
         written_at: Timestamp,
+    }
+    /// A program texts a customer: no agent's slot is taken. In an open room it is a line of it, else of a room of its own.
+    NoticeWritten = "notice.written" times [] maybe [written_at] {
+        /// The tenant.
+        tenant: Slug,
+        /// Slug of the application that asked; none: a program of the operator's.
+        #[serde(default)] application: Option<Slug>,
+        /// Our number, E.164 with +, or a short code's digits.
+        from: String,
+        /// Of a short code in `from`: ISO 3166-1 alpha-2.
+        #[serde(default)] from_country: Option<String>,
+        /// The customer's number, E.164.
+        to: String,
+        /// 1 to 1,600 characters.
+        text: String,
+        /// Links to send along.
+        #[serde(default)] media: Option<Vec<Media>>,
+        /// What it is for; else conversational where it answers a text, informational where not.
+        #[serde(default)] purpose: Option<Purpose>,
+        /// The fact that brought the customer's text that it answers.
+        #[serde(default)] answers: Option<FactId>,
+        /// Where the application hears what became of it.
+        #[serde(default)] status_url: Option<String>,
+        /// When; else as it is recorded.
+        #[serde(default)] written_at: Option<Timestamp>,
     }
     /// An agent accepts or refuses an offer.
     OfferAnswered = "offer.answered" times [] maybe [] {

@@ -65,12 +65,17 @@ uuid_ids! {
     EntryId,
     /// Of an outbound sms.
     SmsId,
-    /// Of a flow's call to a program.
+    /// Of a call to a program, a flow's or one that tells an application.
     CallId,
+    /// Of a medium that came with a text.
+    MediaId,
 }
 
 /// Namespace of ids that are derived from carriers' ids.
 const CARRIERS: Uuid = Uuid::from_u128(0x6d0f_5b0e_33c1_5a0c_9a4e_21a0_7c51_5f39);
+
+/// Namespace of ids that are derived from applications' idempotency tokens.
+const APPLICATIONS: Uuid = Uuid::from_u128(0x0c4d_6b7e_58a2_5f1d_8e33_b2f4_17d9_60ca);
 
 impl FactId {
     /// The id of the `ordinal`-th publication of `fact` that this first fact leads to.
@@ -89,6 +94,12 @@ impl FactId {
     #[must_use]
     pub fn of_carrier(fact: &str, carrier: &Slug, carriers_id: &str) -> Self {
         Self(Uuid::new_v5(&CARRIERS, format!("{fact}/{carrier}/{carriers_id}").as_bytes()))
+    }
+
+    /// The id of what an application asks for under a token of its own, so that its own repeat is the same fact.
+    #[must_use]
+    pub fn of_application(fact: &str, account: &str, token: &str) -> Self {
+        Self(Uuid::new_v5(&APPLICATIONS, format!("{fact}/{account}/{token}").as_bytes()))
     }
 
     /// The id of a row (`what`: room, contact, …) that this fact makes; the same on every try.

@@ -4,6 +4,7 @@ pub mod due;
 pub mod envelope;
 pub mod heard;
 pub mod ids;
+pub mod media;
 pub mod purpose;
 pub mod said;
 pub mod words;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::heard::AgentState;
+use super::heard::{AgentState, Media};
 use super::ids::{ContactId, EntryId, FactId, OfferId, RoomId, SessionId, Slug, SmsId};
 
 macro_rules! words {
@@ -27,14 +27,14 @@ macro_rules! words {
         }
     )+};
 }
-
+pub(super) use words;
 words! {
     /// SMS or chat.
     Channel { Sms = "sms", Chat = "chat" }
     /// Towards us or towards the customer.
     Direction { Inbound = "inbound", Outbound = "outbound" }
     /// Who wrote an entry.
-    Author { Customer = "customer", Agent = "agent", Hub = "hub" }
+    Author { Customer = "customer", Agent = "agent", Hub = "hub", Program = "program" }
     /// How an offer ended.
     OfferOutcome { Accepted = "accepted", Refused = "refused", Lapsed = "lapsed", Rescinded = "rescinded" }
     /// How a contact changed hands.
@@ -82,7 +82,7 @@ super::facts! {
         customer_number: String,
         /// sms or chat.
         channel: Channel,
-        /// Why: inbound, outreach, keyword.
+        /// Why: inbound, outreach, keyword, notice.
         reason: String,
     }
     /// A room was closed; its transcript is whole.
@@ -112,7 +112,7 @@ super::facts! {
         #[serde(skip_serializing_if = "Option::is_none")] sms_id: Option<SmsId>,
         /// inbound or outbound.
         direction: Direction,
-        /// customer, agent or hub.
+        /// customer, agent, hub or program.
         author: Author,
         /// Who of the agents.
         #[serde(skip_serializing_if = "Option::is_none")] agent: Option<Slug>,
@@ -328,6 +328,8 @@ super::facts! {
         to: String,
         /// What was written.
         text: String,
+        /// Links to send along.
+        #[serde(default, skip_serializing_if = "Option::is_none")] media: Option<Vec<Media>>,
         /// Slug of the carrier's connection.
         carrier: Slug,
     }

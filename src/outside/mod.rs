@@ -1,8 +1,10 @@
 //! The one HTTP client for addresses that a tenant chose. A name is resolved once, every address of it is judged, and the
-//! connection goes to an address that was judged: a name that changes between the two gains nothing. No redirects, no
-//! proxy, no cookies; a time-out over all, and a largest answer.
+//! connection goes to an address that was judged: a name that changes between the two gains nothing. No proxy, no cookies,
+//! no redirect that is not judged like the first address; a time-out over all, and a largest answer.
 
 pub mod addresses;
+pub mod fetch;
+pub mod form;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -31,6 +33,13 @@ pub struct Ask {
     pub within: Duration,
 }
 
+/// Whether a text is an address to call: `http` or `https`, a host, at most 2,000 characters.
+#[must_use]
+pub fn is_address(text: &str) -> bool {
+    let url = Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
+    url.is_some() && text.len() <= 2_000
+}
+
 /// The client.
 #[derive(Clone, Debug, Default)]
 pub struct Outside {
@@ -55,19 +64,7 @@ impl Outside {
 
     async fn called(&self, ask: &Ask) -> Result<Value, Word> {
         let mut url = Url::parse(&ask.url).map_err(|_| "bad_url")?;
-        if !["http", "https"].contains(&url.scheme()) {
-            return Err("bad_url");
-        }
-        let (host, addresses) = self.resolve(&url).await?;
-        let client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .timeout(ask.within)
-            .resolve_to_addrs(&host, &addresses)
-            .user_agent("texthub")
-            .build()
-            .map_err(|_| "no_connection")?;
+        let client = self.client(&url, ask.within).await?;
         let request = if ask.is_get {
             for (name, value) in &ask.body {
                 let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -93,6 +90,23 @@ impl Outside {
             return Ok(Value::Null);
         }
         serde_json::from_slice(&bytes).map_err(|_| "no_json")
+    }
+
+    /// A client for one call to this address, whose host's addresses were judged.
+    async fn client(&self, url: &Url, within: Duration) -> Result<Client, Word> {
+        if !["http", "https"].contains(&url.scheme()) {
+            return Err("bad_url");
+        }
+        let (host, addresses) = self.resolve(url).await?;
+        Client::builder()
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .timeout(within)
+            .resolve_to_addrs(&host, &addresses)
+            .user_agent("texthub")
+            .build()
+            .map_err(|_| "no_connection")
     }
 
     /// The host's addresses, all of them allowed.

@@ -35,6 +35,12 @@ pub enum Of {
 
 const COLUMNS: &str =
     "id, tenant, channel, our_number, customer_number, opened_at, closed_at, close_reason, outcome, agents";
+/// The links of an entry: what is known of a customer's, else as they were written.
+const MEDIA: &str = "case when e.media is not null then coalesce(
+    (select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+              'id', m.id, 'url', m.url, 'type', m.type, 'state', m.state, 'reason', m.reason,
+              'stored_type', m.stored_type, 'size', m.size, 'sha256', encode(m.sha256, 'hex'))) order by m.nr)
+     from media m where m.entry_id = e.id), e.media) end";
 const NEWEST: &str = "closed_at is not null order by opened_at desc, id limit $2";
 
 impl Of {
@@ -78,7 +84,7 @@ impl Of {
              left join lateral (
                select jsonb_agg(jsonb_build_object(
                         'seq', e.seq, 'author', e.author, 'agent', e.agent, 'kind', e.kind, 'direction', e.direction,
-                        'text', e.text, 'at', e.at, 'parts', e.parts, 'flags', e.flags, 'media', e.media,
+                        'text', e.text, 'at', e.at, 'parts', e.parts, 'flags', e.flags, 'media', {MEDIA},
                         'state', coalesce(s.state, case when e.direction = 'inbound' then 'received' else 'posted' end),
                         'reason', s.reason, 'resent', nullif(s.resent, 0)) order by e.seq) as entries
                from entries e left join sms s on s.id = e.sms_id where e.room_id = r.id) e on true

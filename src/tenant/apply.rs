@@ -8,6 +8,7 @@ use deadpool_postgres::Transaction;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+mod accounts;
 mod statements;
 
 use statements::{LIMITS, end_of, upsert_of};
@@ -22,7 +23,8 @@ use crate::hub::{slot, sql};
 /// Of the lock that one tenant's set-up is changed under.
 const SETTING_UP: i32 = 0x7465_7874;
 /// In the order in which rows may refer to each other.
-const SECTIONS: [&str; 7] = ["tenant", "carriers", "skills", "teams", "agents", "points_of_contact", "codes"];
+const SECTIONS: [&str; 8] =
+    ["tenant", "carriers", "skills", "teams", "agents", "points_of_contact", "codes", "applications"];
 
 /// From the last text to the end of a session, where the file says nothing: SMS two hours, chat half an hour.
 const SMS_TIMEOUT_S: i32 = 7_200;
@@ -34,7 +36,7 @@ type Rows = BTreeMap<(usize, String), Values>;
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Change {
-    /// `tenant`, `carriers`, `skills`, `teams`, `agents`, `points_of_contact` or `codes`.
+    /// `tenant`, `carriers`, `skills`, `teams`, `agents`, `points_of_contact`, `codes` or `applications`.
     pub section: &'static str,
     /// Its slug.
     pub id: String,
@@ -149,6 +151,9 @@ fn wanted(file: &TenantFile) -> Rows {
     for c in &file.codes {
         add("codes", slug(&c.id), json!({"name": text(&c.name), "max_s": c.max_minutes * 60}));
     }
+    for a in &file.applications {
+        add("applications", slug(&a.id), accounts::row(file, a));
+    }
     rows
 }
 
@@ -223,7 +228,11 @@ async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
                 'carrier', carrier, 'skill', skill, 'session_timeout_s', session_timeout_s, 'flow', flow)
          from points_of_contact where tenant = $1 and ended_at is null
          union all
-         select 6, id, jsonb_build_object('name', name, 'max_s', max_s) from codes where tenant = $1 and ended_at is null",
+         select 6, id, jsonb_build_object('name', name, 'max_s', max_s) from codes where tenant = $1 and ended_at is null
+         union all
+         select 7, id, jsonb_build_object('account', account, 'token_file', token_file, 'token_next_file', token_next_file,
+                'numbers', numbers, 'purpose', purpose, 'inbound_url', inbound_url, 'status_url', status_url)
+         from applications where tenant = $1 and ended_at is null",
         &[tenant],
     )
     .await?;
@@ -263,8 +272,8 @@ async fn write(tx: &Transaction<'_>, tenant: &Slug, want: &Rows, changes: &[Chan
     // whoever is under way in routing holds agents' rows; they are taken in its order, by id
     let lock = "select id from agents where tenant = $1 order by id for update";
     sql::rows(tx, lock, &[tenant]).await?;
-    // a point of contact that changes is ended for a moment, so that two can swap their numbers
-    let ended = |change: &&Change| change.what == What::Ended || change.section == SECTIONS[5];
+    // what changes is ended for a moment, so that two points of contact can swap their numbers, two applications accounts
+    let ended = |change: &&Change| change.what == What::Ended || [SECTIONS[5], SECTIONS[7]].contains(&change.section);
     for change in changes.iter().filter(ended) {
         sql::touch(tx, end_of(change.section), &[tenant, &change.id]).await?;
     }
@@ -304,6 +313,7 @@ async fn taken(tx: &Transaction<'_>, tenant: &Slug, file: &TenantFile, prunes: b
         });
     }
     mistakes.extend(other_channel(tx, tenant, file).await?);
+    mistakes.extend(accounts::taken(tx, tenant, file, prunes).await?);
     mistakes.extend(store::unpublished(tx, tenant, file.points.iter().filter_map(|p| p.flow.as_ref())).await?);
     for point in &file.points {
         let Some(number) = &point.number else { continue };

@@ -47,6 +47,7 @@ pub fn check(file: &TenantFile) -> Vec<Mistake> {
     }
     check.numbers_twice();
     check.quiet_places();
+    check.applications();
     check.mistakes
 }
 
@@ -388,5 +389,6 @@ fn by_calling_code(number: &str) -> Option<rules::Country> {
     rules::countries().iter().find(|country| digits.starts_with(country.calling_code)).copied()
 }
 
+pub(super) mod applications;
 #[cfg(test)]
 mod tests;

@@ -9,11 +9,13 @@ use super::consent::Consent;
 use super::reader::{At, Mistake, Part, Reader, article, line_of};
 use crate::facts::ids::Slug;
 
+mod applications;
 mod carriers;
 mod paces;
 mod quiet_hours;
 mod unanswered;
 
+pub use applications::Application;
 pub use carriers::Carrier;
 pub use paces::Pace;
 pub use quiet_hours::QuietHours;
@@ -58,6 +60,8 @@ pub struct TenantFile {
     pub codes: Vec<Code>,
     /// How fast texts may leave.
     pub paces: Vec<Pace>,
+    /// Programs that send texts by the gateway.
+    pub applications: Vec<Application>,
 }
 
 impl TenantFile {
@@ -206,7 +210,7 @@ impl Reader<'_> {
     fn file(&mut self, root: &DeTable<'_>) -> TenantFile {
         let top = Part { what: "the file", line: 1, table: root };
         let sections = ["texts", "consent", "channels", "quiet_hours", "unanswered"];
-        let lists = ["skills", "teams", "agents", "points_of_contact", "carriers", "codes", "paces"];
+        let lists = ["skills", "teams", "agents", "points_of_contact", "carriers", "codes", "paces", "applications"];
         self.known(
             top,
             &[&["tenant", "name", "sms_messaging", "time_zone", "text_validity_s"][..], &sections[..], &lists[..]]
@@ -237,6 +241,7 @@ impl Reader<'_> {
             carriers: self.list(top, "carriers", "the carrier", Self::carrier),
             codes: self.list(top, "codes", "the code", Self::code),
             paces: self.list(top, "paces", "the pace", Self::pace),
+            applications: self.list(top, "applications", "the application", Self::application),
         }
     }
 

@@ -56,6 +56,8 @@ pub struct PointOfContact {
     pub flood_s: i32,
     /// The tenant has blocked some sender.
     pub has_blocked: bool,
+    /// Some application of the tenant's hears of customers' texts.
+    pub has_listener: bool,
 }
 
 impl PointOfContact {
@@ -74,7 +76,8 @@ const COLUMNS: &str =
     p.carrier, p.skill, k.priority, p.session_timeout_s, p.ended_at is null and k.ended_at is null, t.sms_messaging,
     t.stop_text, t.start_text, t.help_text, p.flow, t.consent_scope, coalesce(c.opt_outs = 'provider', false),
     t.consent_texts, t.ask_text, t.flood_texts, t.flood_s,
-    exists (select 1 from blocked_senders b where b.tenant = p.tenant)";
+    exists (select 1 from blocked_senders b where b.tenant = p.tenant),
+    exists (select 1 from applications a where a.tenant = p.tenant and a.inbound_url is not null and a.ended_at is null)";
 
 const JOINS: &str = "join tenants t on t.id = p.tenant join skills k on k.tenant = p.tenant and k.id = p.skill
     left join carriers c on c.id = p.carrier";
@@ -102,6 +105,7 @@ fn from_row(row: &Row) -> PointOfContact {
         flood_texts: row.get(19),
         flood_s: row.get(20),
         has_blocked: row.get(21),
+        has_listener: row.get(22),
     }
 }
 
@@ -122,7 +126,7 @@ pub async fn of_numbers(
     );
     let rows = sql::rows(tx, &sql, &[&digits, &countries]).await?;
     let mut found = in_order(&rows, numbers.len());
-    for row in rows.iter().filter(|row| row.get(23)) {
+    for row in rows.iter().filter(|row| row.get(24)) {
         if let Some(Some(point)) = nth(row).and_then(|nth| found.get_mut(nth)) {
             point.is_ambiguous = true;
         }
@@ -137,7 +141,7 @@ pub async fn of_slugs(tx: &Transaction<'_>, slugs: &[(&Slug, &Slug)]) -> Result<
 }
 
 fn nth(row: &Row) -> Option<usize> {
-    usize::try_from(row.get::<_, i64>(22) - 1).ok()
+    usize::try_from(row.get::<_, i64>(23) - 1).ok()
 }
 
 fn in_order(rows: &[Row], count: usize) -> Vec<Option<PointOfContact>> {

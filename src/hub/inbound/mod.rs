@@ -7,6 +7,7 @@ mod keyword;
 mod left;
 mod parked;
 mod plain;
+mod told;
 
 use std::collections::{HashMap, HashSet};
 
@@ -189,6 +190,7 @@ pub async fn record(
         };
         results.push((arrival.index, result));
     }
+    told::add(tx, now, wave, &mut results).await?;
     Ok(results)
 }
 

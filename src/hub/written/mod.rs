@@ -1,16 +1,17 @@
-//! What agents write: replies and notes in their rooms, and outreach to customers. Each is done or refused; the text,
+//! What agents write: replies and notes in their rooms, and outreach to customers; what programs do, notices. Each is done or refused; the text,
 //! its row to be sent and the moved deadline stand in one transaction.
 
+mod media;
+pub mod notice;
 pub mod outreach;
 pub mod reply;
 
 use crate::facts::envelope::Publication;
-use crate::facts::ids::{EntryId, FactId, SmsId};
+use crate::facts::ids::{ContactId, EntryId, FactId, SmsId};
 use crate::facts::said::{Author, Direction};
 use crate::sms::quiet::Decision;
 use crate::tenant::point_of_contact::PointOfContact;
 
-use super::contact::Contact;
 use super::entry::{self, Entry};
 use super::outbound::{self, Outbound};
 use super::room::Room;
@@ -23,18 +24,18 @@ pub const MAX_TEXT: usize = 1_600;
 /// Most characters of a note.
 pub const MAX_NOTE: usize = 10_000;
 
-/// A text of an agent on its way into a room.
+/// A text on its way into a room.
 #[derive(Clone, Debug)]
 pub struct Line<'a> {
     /// By which fact.
     pub id: FactId,
-    /// Who.
+    /// Who; of a program, whose tenant.
     pub agent: &'a crate::facts::ids::Slug,
     /// What.
     pub text: &'a str,
     /// Links.
     pub media: Option<Value>,
-    /// When, says the agent's client.
+    /// When, says whoever wrote it.
     pub written_at: Timestamp,
     /// Never sent.
     pub is_note: bool,
@@ -52,7 +53,7 @@ impl Line<'_> {
     fn has_fine_length(&self) -> bool {
         let most = if self.is_note { MAX_NOTE } else { MAX_TEXT };
         // a character has at most four bytes: no need to count those of a monster
-        !self.text.is_empty() && self.text.len() <= most * 4 && self.text.chars().count() <= most
+        (!self.text.is_empty() || self.has_media()) && self.text.len() <= most * 4 && self.text.chars().count() <= most
     }
 
     /// The next entry of a room, and for a text by SMS its row to be sent.
@@ -60,7 +61,7 @@ impl Line<'_> {
         &self,
         now: Timestamp,
         room: &mut Room,
-        contact: &Contact,
+        contact_id: Option<ContactId>,
         session: Option<&Session>,
         point: Option<&PointOfContact>,
     ) -> (Entry, Option<Outbound>) {
@@ -73,7 +74,7 @@ impl Line<'_> {
             room_id: room.id,
             seq,
             id: EntryId(self.id.row("entry", 0)),
-            contact_id: Some(contact.id),
+            contact_id,
             direction: Direction::Outbound,
             author: Author::Agent,
             agent: Some(self.agent.clone()),
@@ -97,6 +98,7 @@ impl Line<'_> {
             ends: room.ends.clone(),
             carrier,
             text,
+            media: self.media.clone(),
             is_confirmation: false,
             caused_by: self.id,
         });

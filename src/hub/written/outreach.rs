@@ -5,7 +5,7 @@
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
-use super::Line;
+use super::{Line, media};
 use crate::facts::envelope::Publication;
 use crate::facts::ids::{ContactId, FactId, RoomId, SessionId, Slug};
 use crate::facts::purpose::Purpose;
@@ -60,6 +60,13 @@ pub async fn post(tx: &Transaction<'_>, now: Timestamp, ask: &Outreach<'_>) -> R
         Ok(point) => point,
         Err(why) => return Ok(Posted::Refused(why, Vec::new())),
     };
+    if ask.line.has_media() {
+        let by = point.carrier.as_ref();
+        let without = media::without(tx, by.as_slice()).await?;
+        if let Some(why) = ask.line.refuses_media(by, &without) {
+            return Ok(Posted::Refused(why, Vec::new()));
+        }
+    }
     let party = (ask.tenant.as_str(), point.number.as_str(), ask.to);
     if consent::opted_out(tx, &[party]).await?.contains(&true) {
         return Ok(Posted::Refused(Refusal::OptedOut, Vec::new()));
@@ -152,7 +159,7 @@ async fn into_room(
     let contact = Contact { slots, ..living.clone().unwrap_or_else(|| new_contact(now, ask, point, &room)) };
     let starts = session.is_none();
     let session = session.unwrap_or_else(|| new_session(now, ask, point, &room, &contact));
-    let (line, text) = ask.line.entry(now, &mut room, &contact, Some(&session), Some(point));
+    let (line, text) = ask.line.entry(now, &mut room, Some(contact.id), Some(&session), Some(point));
     if is_new {
         room::open(tx, &[&room], &[ask.traceparent]).await?;
         said.push(room::say_opened(&room, "outreach"));

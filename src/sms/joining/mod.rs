@@ -48,6 +48,16 @@ pub struct Piece<M> {
     pub mark: M,
 }
 
+/// The flag of an entry whose text's parts did not all come.
+pub const INCOMPLETE: &str = "incomplete";
+
+/// Whether a `sms.received` is a text given out with parts missing, by its field `joined`.
+#[must_use]
+pub fn is_incomplete(extra: Option<&serde_json::Value>) -> bool {
+    let given = extra.and_then(|extra| extra.get("joined")?.get("given")?.as_str());
+    given.is_some_and(|given| given != Given::Whole.as_str())
+}
+
 impl Given {
     /// As in JSON.
     #[must_use]

@@ -80,6 +80,7 @@ pub(super) fn end_of(section: &str) -> &'static str {
         "skills" => "update skills set ended_at = now() where tenant = $1 and id = $2",
         "teams" => "update teams set ended_at = now() where tenant = $1 and id = $2",
         "codes" => "update codes set ended_at = now() where tenant = $1 and id = $2",
+        "applications" => "update applications set ended_at = now() where tenant = $1 and id = $2",
         "agents" => "update agents set ended_at = now() where tenant = $1 and id = $2",
         _ => "update points_of_contact set ended_at = now() where tenant = $1 and id = $2",
     }
@@ -104,6 +105,15 @@ pub(super) fn upsert_of(section: &str) -> &'static [&'static str] {
              select $1, id, name, max_s from jsonb_to_recordset($2) as x (id text, name text, max_s integer)
              on conflict (tenant, id) do update set name = excluded.name, max_s = excluded.max_s, ended_at = null"],
         "agents" => AGENTS,
+        "applications" => &["insert into applications
+               (tenant, id, account, token_file, token_next_file, numbers, purpose, inbound_url, status_url)
+             select $1, id, account, token_file, token_next_file, nullif(numbers, 'null'), purpose, inbound_url, status_url
+             from jsonb_to_recordset($2) as x (id text, account text, token_file text, token_next_file text, numbers jsonb,
+               purpose text, inbound_url text, status_url text)
+             on conflict (tenant, id) do update set account = excluded.account, token_file = excluded.token_file,
+               token_next_file = excluded.token_next_file, numbers = excluded.numbers, purpose = excluded.purpose,
+               inbound_url = excluded.inbound_url, status_url = excluded.status_url, ended_at = null, failures = 0,
+               paused_until = null"],
         _ => &["insert into points_of_contact (tenant, id, channel, number, kind, country, carrier, skill, session_timeout_s, flow)
              select $1, id, channel, number, kind, country, carrier, skill, session_timeout_s, flow
              from jsonb_to_recordset($2) as x (id text, channel text, number text, kind text, country text, carrier text,

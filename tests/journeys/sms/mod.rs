@@ -1,7 +1,9 @@
 //! Texts out: consent, sending, receipts.
 
+mod applications;
 mod consent;
 mod leaves_once;
+mod media;
 mod proof;
 mod quiet_hours;
 mod twilio;

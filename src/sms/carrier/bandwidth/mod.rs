@@ -56,6 +56,6 @@ pub const KIND: Kind = Kind {
         texts_in: "whole",
         receipts: "one for all parts",
         signature: "none; user and password",
-        media: "in, as links",
+        media: "in and out",
     },
 };

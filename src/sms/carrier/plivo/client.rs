@@ -67,6 +67,7 @@ impl Client {
 
 impl Carrier for Client {
     const TAKES_OUR_ID: bool = false;
+    const SENDS_MEDIA: bool = true;
 
     async fn send(&self, text: &Outgoing) -> Sent {
         let request = self

@@ -41,6 +41,6 @@ pub const KIND: Kind = Kind {
         texts_in: "whole",
         receipts: "one for all parts",
         signature: "HMAC-SHA256 over the public URL, by V3 over the form, too",
-        media: "in, as links",
+        media: "in and out",
     },
 };

@@ -77,6 +77,7 @@ fn public_key(name: &str, text: &str) -> Result<UnparsedPublicKey<Vec<u8>>, Stri
 
 impl Carrier for Client {
     const TAKES_OUR_ID: bool = false;
+    const SENDS_MEDIA: bool = true;
 
     async fn send(&self, text: &Outgoing) -> Sent {
         let request = self

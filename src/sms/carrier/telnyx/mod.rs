@@ -39,6 +39,6 @@ pub const KIND: Kind = Kind {
         texts_in: "whole",
         receipts: "one for all parts",
         signature: "Ed25519 over the body, five minutes",
-        media: "in, as links",
+        media: "in and out",
     },
 };

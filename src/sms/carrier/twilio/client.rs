@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::super::heard::{Heard, Rejected, Request};
 use super::super::http::{self, Answer};
 use super::super::kind::Settings;
-use super::super::{Carrier, Outgoing, Sent, Surroundings};
+use super::super::{Carrier, Outgoing, Sent, Surroundings, base64};
 use super::{signature, webhook};
 use crate::facts::said::SubmittedPart;
 use crate::sms::doubt::Found;
@@ -29,7 +30,7 @@ const OPTED_OUT: i64 = 21610;
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
-    messages: reqwest::Url,
+    messages: Url,
     user: String,
     password: SecretString,
     tokens: Vec<SecretString>,
@@ -63,7 +64,9 @@ impl Client {
     }
 
     fn form<'a>(&'a self, text: &'a Outgoing) -> Vec<(&'static str, &'a str)> {
-        let mut form = vec![("To", text.to.as_str()), ("From", text.from.as_str()), ("Body", text.text.as_str())];
+        let mut form = vec![("To", text.to.as_str()), ("From", text.from.as_str())];
+        // a picture may go without a word
+        form.extend(Some(("Body", text.text.as_str())).filter(|(_, body)| !body.is_empty() || text.media.is_empty()));
         form.extend(text.media.iter().map(|media| ("MediaUrl", media.url.as_str())));
         form.extend(self.service.as_deref().map(|service| ("MessagingServiceSid", service)));
         form.extend(self.callback.as_deref().map(|callback| ("StatusCallback", callback)));
@@ -73,6 +76,7 @@ impl Client {
 
 impl Carrier for Client {
     const TAKES_OUR_ID: bool = false;
+    const SENDS_MEDIA: bool = true;
 
     async fn send(&self, text: &Outgoing) -> Sent {
         let request = self
@@ -102,6 +106,14 @@ impl Carrier for Client {
     async fn receive(&self, request: &Request<'_>) -> Result<Vec<Heard>, Rejected> {
         signature::verify(request, &self.tokens).map_err(Rejected::NotTheirs)?;
         webhook::read(request)
+    }
+
+    fn authorization(&self, url: &Url) -> Option<SecretString> {
+        // media lie below the account's messages; the store that they redirect to gets nothing
+        let account = self.messages.path().trim_end_matches("Messages.json");
+        let is_ours = url.origin() == self.messages.origin() && url.path().starts_with(account);
+        let plain = || format!("{}:{}", self.user, self.password.expose_secret());
+        is_ours.then(|| format!("Basic {}", base64::encode(plain().as_bytes())).into())
     }
 
     fn answer(&self) -> (&'static str, &'static str) {
