@@ -11,6 +11,7 @@ pub mod flow;
 pub mod hub;
 pub mod media;
 pub mod outside;
+pub mod parsers;
 pub mod records;
 pub mod retry;
 pub mod routing;

@@ -187,7 +187,7 @@ async fn main() -> ExitCode {
         Command::Simulate(asked) => commands::simulate::run(&asked).await,
         Command::Replay(asked) => commands::replay::run(&asked).await,
         Command::Demo(asked) => commands::demo::run(&asked).await,
-        Command::Sms(asked) => commands::sms::run(&asked),
+        Command::Sms(asked) => commands::sms::run(&asked).await,
         Command::Asyncapi => {
             commands::asyncapi::run();
             Ok(())

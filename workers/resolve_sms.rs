@@ -137,8 +137,9 @@ async fn settle_one(
     let taken = if ids.is_empty() { Vec::new() } else { doubt::taken(tx, &doubted.carrier, &ids).await? };
     let verdict = doubt::decide(ctx.now, doubted, found, &taken);
     doubt::write(tx, ctx.now, text.id, &verdict, message.id).await?;
-    let step =
-        |to, reason: Option<&str>| [Step { id: text.id, to, reason: reason.map(str::to_owned), cause: message.id }];
+    let step = |to, reason: Option<&str>| {
+        [Step { id: text.id, to, reason: reason.map(str::to_owned), cause: message.id, leaving: None }]
+    };
     let said = match verdict {
         Verdict::Submitted(parts) => {
             let rows: Vec<(SmsId, &Slug, &SubmittedPart)> =

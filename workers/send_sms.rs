@@ -19,12 +19,14 @@ use texthub::runtime::worker::{Caller, Claim, Context, Outcome};
 use texthub::sms::carrier::lines::{Line, Lines};
 use texthub::sms::carrier::pause::Pauses;
 use texthub::sms::carrier::{Outgoing, Sent, Surroundings};
+use texthub::sms::leaving::Leaving;
 use texthub::sms::number::recipient;
 use texthub::sms::pace::{self, meter::Meter};
 use texthub::sms::quiet::{self, Decision};
 use texthub::sms::sending::{self, Sms, Standing, Step};
 use texthub::sms::turn::{self, Asked, Turn};
 
+use leaving::{leaves, outgoing};
 use said::{failed, held, held_until, say_again, submitted, unanswered};
 
 heard! {
@@ -94,7 +96,9 @@ impl Caller for SendSms {
             batch.iter().filter_map(|m| rows.get(&body(m).sms_id).map(|sms| (m, sms))).collect();
         let lines = self.connect(tx, &found).await?;
         let turns = self.decide(tx, ctx, &found, &lines).await?;
-        let known = take(tx, ctx, &found, &turns).await?;
+        let mut leaving: HashMap<SmsId, Leaving> =
+            found.iter().zip(&turns).filter_map(|(f, t)| leaves(*f, t, &lines)).collect();
+        let known = take(tx, ctx, &found, &turns, &leaving).await?;
         let mut turns = turns.into_iter();
         Ok(batch
             .iter()
@@ -107,7 +111,8 @@ impl Caller for SendSms {
                 let done = |publication| Claim::Settled(Outcome::Done(vec![publication]));
                 match (turns.next(), lines.get(&sms.carrier)) {
                     (Some(Turn::Send), Some((line, _))) => {
-                        Claim::Call(Job { sms: sms.clone(), outgoing: outgoing(fact), line: Arc::clone(line) })
+                        let sent = leaving.remove(&sms.id).and_then(|leaving| leaving.sent);
+                        Claim::Call(Job { sms: sms.clone(), outgoing: outgoing(fact, sent), line: Arc::clone(line) })
                     }
                     (Some(Turn::OptedOut), _) => done(failed(message, sms, ctx.now, "opted_out")),
                     (Some(Turn::Refuse(word)), _) => done(failed(message, sms, ctx.now, word)),
@@ -298,11 +303,13 @@ async fn take(
     ctx: &Context,
     found: &[(&Message<ToSend>, &Sms)],
     turns: &[Turn],
+    leaving: &HashMap<SmsId, Leaving>,
 ) -> Result<HashMap<SmsId, Vec<SubmittedPart>>, Failure> {
     let (mut steps, mut waiting, mut known, mut held) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for ((message, sms), turn) in found.iter().zip(turns) {
         let mut go = |to, reason: Option<&str>| {
-            steps.push(Step { id: sms.id, to, reason: reason.map(str::to_owned), cause: message.id });
+            let leaving = leaving.get(&sms.id).filter(|_| to == SmsStatus::Sending).cloned();
+            steps.push(Step { id: sms.id, to, reason: reason.map(str::to_owned), cause: message.id, leaving });
         };
         match turn {
             Turn::Send => go(SmsStatus::Sending, None),
@@ -364,7 +371,7 @@ fn step(now: Timestamp, message: &Message<ToSend>, sms: &Sms, sent: &Sent) -> St
         Sent::NotNow(_, code) | Sent::TooFast(_, code) => (SmsStatus::Requested, Some(code)),
         Sent::Unanswered(why) | Sent::Partly(_, why) => (SmsStatus::Unknown, Some(why)),
     };
-    Step { id: sms.id, to, reason: reason.cloned(), cause: message.id }
+    Step { id: sms.id, to, reason: reason.cloned(), cause: message.id, leaving: None }
 }
 
 fn accepted<'a>(job: &'a Job, sent: &'a Sent) -> impl Iterator<Item = (SmsId, &'a Slug, &'a SubmittedPart)> {
@@ -376,22 +383,11 @@ fn body(message: &Message<ToSend>) -> &SmsRequested {
     fact
 }
 
-fn outgoing(fact: &SmsRequested) -> Outgoing {
-    Outgoing {
-        carrier: fact.carrier.clone(),
-        sms_id: fact.sms_id,
-        from: fact.from.clone(),
-        from_country: fact.from_country.clone(),
-        to: fact.to.clone(),
-        text: fact.text.clone(),
-        media: fact.media.clone().unwrap_or_default(),
-    }
-}
-
 fn waits(why: &'static str) -> Reason {
     Reason::new(why, "the text is tried again")
 }
 
+mod leaving;
 mod pacing;
 mod said;
 #[cfg(test)]

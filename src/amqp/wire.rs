@@ -181,10 +181,17 @@ pub fn later(
     let shortest = ladder::RUNGS[0].1;
     Wire {
         exchange: ladder::rung(now, due).unwrap_or(shortest),
-        key: format!("retry.{worker}.{scope}"),
+        key: fitting(format!("retry.{worker}.{scope}")),
         body: delivery.data.clone(),
         properties: properties.with_headers(headers),
     }
+}
+
+/// A key that AMQP takes: at most 255 bytes. A scope of a producer's own may be as long as that, and the worker's name
+/// comes before it; nobody binds to what is cut.
+fn fitting(mut key: String) -> String {
+    key.truncate(key.floor_char_boundary(255));
+    key
 }
 
 /// A copy for `<worker>.dead`, with its reason; body and ids are kept as received.
@@ -204,5 +211,21 @@ pub fn dead(now: Timestamp, worker: &str, fact: Option<&str>, reason: &Reason, d
         key: format!("{worker}.dead"),
         body: delivery.data.clone(),
         properties: properties.with_headers(headers),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Found by fuzzing: a longer key ended the publishing task, and with it the process' link, for each try.
+    #[test]
+    fn a_later_try_of_a_message_with_the_longest_key_has_a_key_that_amqp_takes() {
+        let scope = "é".repeat(121);
+        let key = format!("sms.received.{scope}");
+        let delivery = Delivery::mock(1, "texthub.work".into(), key.as_str().into(), false, b"{}".to_vec());
+        let wire = later(Timestamp::UNIX_EPOCH, Duration::ZERO, "receive_sms", &scope, "sms.received", 0, &delivery);
+        assert_eq!(key.len(), 255);
+        assert!(wire.key.starts_with("retry.receive_sms.é") && wire.key.len() <= 255, "{}", wire.key.len());
     }
 }

@@ -33,8 +33,14 @@ pub enum Of {
     Session(Uuid),
 }
 
+/// Fields of an entry that are left out where there is nothing.
+const OPTIONAL: [&str; 8] = ["agent", "flags", "media", "reason", "resent", "encoding", "sent_text", "price"];
+
 const COLUMNS: &str =
     "id, tenant, channel, our_number, customer_number, opened_at, closed_at, close_reason, outcome, agents";
+/// What an outbound text cost, where its connection has a price.
+const PRICE: &str = "case when s.price is not null then
+    jsonb_build_object('amount', trim_scale(s.price)::text, 'currency', s.currency) end";
 /// The links of an entry: what is known of a customer's, else as they were written.
 const MEDIA: &str = "case when e.media is not null then coalesce(
     (select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
@@ -84,7 +90,8 @@ impl Of {
              left join lateral (
                select jsonb_agg(jsonb_build_object(
                         'seq', e.seq, 'author', e.author, 'agent', e.agent, 'kind', e.kind, 'direction', e.direction,
-                        'text', e.text, 'at', e.at, 'parts', e.parts, 'flags', e.flags, 'media', {MEDIA},
+                        'text', e.text, 'at', e.at, 'parts', coalesce(s.parts, e.parts), 'encoding', s.encoding,
+                        'sent_text', s.sent_text, 'price', {PRICE}, 'flags', e.flags, 'media', {MEDIA},
                         'state', coalesce(s.state, case when e.direction = 'inbound' then 'received' else 'posted' end),
                         'reason', s.reason, 'resent', nullif(s.resent, 0)) order by e.seq) as entries
                from entries e left join sms s on s.id = e.sms_id where e.room_id = r.id) e on true
@@ -112,9 +119,7 @@ fn transcript(row: &Row) -> Value {
     for entry in entries.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
         let at = entry.get("at").and_then(Value::as_str).and_then(|at| at.parse::<Timestamp>().ok());
         entry.insert("at".into(), json!(at.map(|at| at.to_string())));
-        entry.retain(|key, value| {
-            !value.is_null() || !["agent", "flags", "media", "reason", "resent"].contains(&key.as_str())
-        });
+        entry.retain(|key, value| !value.is_null() || !OPTIONAL.contains(&key.as_str()));
     }
     json!({
         "room_id": row.get::<_, Uuid>("id"),

@@ -13,6 +13,7 @@ use crate::facts::said::{SmsStatus, SubmittedPart};
 use crate::failure::Failure;
 use crate::hub::sql;
 use crate::sms::carrier;
+use crate::sms::leaving::Leaving;
 
 /// An outbound text as its row.
 #[derive(Clone, Debug)]
@@ -182,6 +183,8 @@ pub struct Step {
     pub reason: Option<String>,
     /// The `sms.requested` that is being handled.
     pub cause: FactId,
+    /// How it leaves, where it is claimed.
+    pub leaving: Option<Leaving>,
 }
 
 /// Takes the steps that are allowed from where each text is now, and names those that were taken: requested and held
@@ -197,7 +200,18 @@ pub async fn advance(tx: &Transaction<'_>, now: Timestamp, steps: &[Step]) -> Re
     let states: Vec<&str> = steps.iter().map(|step| step.to.as_str()).collect();
     let reasons: Vec<Option<&str>> = steps.iter().map(|step| step.reason.as_deref()).collect();
     let causes: Vec<FactId> = steps.iter().map(|step| step.cause).collect();
-    let rows = sql::rows(tx, ADVANCE, &[&ids, &states, &reasons, &causes, &now]).await?;
+    let leaving = |step: &Step| step.leaving.clone();
+    let sent: Vec<Option<String>> = steps.iter().map(|step| leaving(step)?.sent).collect();
+    let encodings: Vec<Option<&str>> = steps.iter().map(|step| Some(leaving(step)?.encoding.as_str())).collect();
+    let parts: Vec<Option<i32>> = steps.iter().map(|step| i32::try_from(leaving(step)?.parts).ok()).collect();
+    let micros: Vec<Option<i64>> = steps.iter().map(|step| Some(leaving(step)?.price?.micros)).collect();
+    let currencies: Vec<Option<String>> = steps.iter().map(|step| Some(leaving(step)?.price?.currency)).collect();
+    let rows = sql::rows(
+        tx,
+        ADVANCE,
+        &[&ids, &states, &reasons, &causes, &now, &sent, &encodings, &parts, &micros, &currencies],
+    )
+    .await?;
     Ok(rows.iter().map(|row| row.get("id")).collect())
 }
 
@@ -210,8 +224,14 @@ const ADVANCE: &str = "
         not_before   = null,
         held_by      = case when n.state = 'held' then n.cause else s.held_by end,
         submitted_at = case when n.state = 'submitted' then $5 else s.submitted_at end,
-        final_at     = case when n.state = 'failed' then $5 else s.final_at end
-    from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[]) as n (id, state, reason, cause)
+        final_at     = case when n.state = 'failed' then $5 else s.final_at end,
+        sent_text    = case when n.state = 'sending' then n.sent else s.sent_text end,
+        encoding     = case when n.state = 'sending' then n.encoding else s.encoding end,
+        parts        = case when n.state = 'sending' then n.parts else s.parts end,
+        price        = case when n.state = 'sending' then n.micros / 1000000::numeric else s.price end,
+        currency     = case when n.state = 'sending' then n.currency else s.currency end
+    from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $6::text[], $7::text[], $8::int[], $9::bigint[],
+                $10::text[]) as n (id, state, reason, cause, sent, encoding, parts, micros, currency)
     where s.id = n.id
       and case s.state
             when 'requested' then n.state in ('sending', 'failed', 'held')

@@ -1,16 +1,20 @@
-//! `texthub sms`: numbers, in a file beside this one, and `sms parts`: how a text would travel: its encoding, its parts as carriers bill them, the characters that force
-//! it out of the GSM alphabet, and what smart encoding would make of it. Needs no servers and keeps nothing.
+//! `texthub sms`: numbers, in a file beside this one, and `sms parts`: how a text would travel: its encoding, its parts as
+//! carriers bill them, the characters that force it out of the GSM alphabet, what smart encoding would make of it, and what
+//! that costs by a connection. Needs no servers but to look at a connection's row, and keeps nothing.
 
 mod number;
+mod price;
 mod when;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, Read as _, Write as _};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use comfy_table::Table;
 use serde_json::{Value, json};
 use texthub::sms::encoding::{self, Encoding, Parts, Reference};
+use texthub::sms::leaving::Manner;
 use texthub::sms::octets;
 use texthub::sms::smart::{self, Smart};
 
@@ -38,6 +42,15 @@ pub struct Text {
     /// Cut the text that smart encoding makes of it.
     #[arg(long)]
     smart: bool,
+    /// As this connection sends it: its smart encoding, and its price. By the database, or by --file.
+    #[arg(long)]
+    carrier: Option<String>,
+    /// The recipient's number, for the price of its country.
+    #[arg(long, requires = "carrier")]
+    to: Option<String>,
+    /// The tenant file that has the connection.
+    #[arg(long, requires = "carrier")]
+    file: Option<PathBuf>,
     /// Leave room for a reference of 16 bits in each of several parts, not 8.
     #[arg(long)]
     wide_reference: bool,
@@ -53,18 +66,20 @@ pub struct Text {
 }
 
 /// Tells it.
-pub fn run(asked: &Asked) -> anyhow::Result<()> {
+pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     let asked = match asked {
         Asked::Parts(asked) => asked,
         Asked::Number(asked) => return number::run(asked),
         Asked::When(asked) => return when::run(asked),
     };
+    let manner = price::manner(asked).await?;
+    let asked = &Text { smart: asked.smart || manner.is_smart, ..asked.clone() };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if asked.lines {
         for (nth, line) in std::io::stdin().lock().lines().enumerate() {
             let text: String = serde_json::from_str(&line?)
                 .map_err(|error| anyhow::anyhow!("line {}: a JSON string is needed: {error}", nth + 1))?;
-            writeln!(out, "{}", document(&text, asked))?;
+            writeln!(out, "{}", document(&text, asked, &manner))?;
         }
         return Ok(out.flush()?);
     }
@@ -73,9 +88,9 @@ pub fn run(asked: &Asked) -> anyhow::Result<()> {
         None => read()?,
     };
     if asked.json {
-        writeln!(out, "{:#}", document(&text, asked))?;
+        writeln!(out, "{:#}", document(&text, asked, &manner))?;
     } else {
-        writeln!(out, "{}", told(&text, asked))?;
+        writeln!(out, "{}", told(&text, asked, &manner))?;
     }
     Ok(out.flush()?)
 }
@@ -104,7 +119,7 @@ impl Text {
 }
 
 /// The answer as data.
-fn document(text: &str, asked: &Text) -> Value {
+fn document(text: &str, asked: &Text, manner: &Manner) -> Value {
     let smart = smart::smart(text);
     let sent = asked.sent(text, &smart);
     let cut = asked.cut(sent);
@@ -114,12 +129,13 @@ fn document(text: &str, asked: &Text) -> Value {
         .map(|(c, places)| json!({"character": c, "code_point": code_point(c), "at": places}))
         .collect();
     let after = if smart.sent == sent { cut.clone() } else { asked.cut(&smart.sent) };
+    let price = |parts: usize| price::document(asked.price(manner, parts).as_ref());
     json!({
         "text": sent, "encoding": cut.encoding.as_str(), "units": cut.encoding.units(sent), "parts": parts,
-        "culprits": culprits,
+        "culprits": culprits, "price": price(cut.parts.len()),
         "smart": {
             "verdict": smart.verdict.as_str(), "text": smart.sent, "encoding": after.encoding.as_str(),
-            "parts": after.parts.len(),
+            "parts": after.parts.len(), "price": price(after.parts.len()),
         },
     })
 }
@@ -161,7 +177,7 @@ fn many(count: usize, word: &str) -> String {
 }
 
 /// The answer for people.
-fn told(text: &str, asked: &Text) -> String {
+fn told(text: &str, asked: &Text, manner: &Manner) -> String {
     let smart = smart::smart(text);
     let sent = asked.sent(text, &smart);
     let cut = asked.cut(sent);
@@ -171,7 +187,9 @@ fn told(text: &str, asked: &Text) -> String {
         Encoding::Gsm7 => ("GSM 03.38", "septets"),
         Encoding::Ucs2 => ("UCS-2", "code units"),
     };
-    let head = format!("{name}, {} of at most {most} {unit}", many(cut.parts.len(), "part"));
+    let price = |parts: usize| price::told(asked.price(manner, parts).as_ref());
+    let count = cut.parts.len();
+    let head = format!("{name}, {} of at most {most} {unit}{}", many(count, "part"), price(count));
     let header = ["PART", "UNITS", "TEXT"];
     let rows = cut
         .parts
@@ -188,8 +206,9 @@ fn told(text: &str, asked: &Text) -> String {
         told.push(format!("not in the GSM alphabet:\n{}", table(&header, rows)));
     }
     let after = asked.cut(&smart.sent);
-    let parts = many(after.parts.len(), "part");
-    told.push(format!("smart encoding: {}; {}, {parts}", smart.verdict.sentence(), after.encoding.as_str()));
+    let count = after.parts.len();
+    let (verdict, encoding) = (smart.verdict.sentence(), after.encoding.as_str());
+    told.push(format!("smart encoding: {verdict}; {encoding}, {}{}", many(count, "part"), price(count)));
     told.join("\n\n")
 }
 
@@ -224,25 +243,48 @@ mod tests {
     #[test]
     fn it_tells_encoding_parts_culprits_and_what_smart_encoding_would_do() {
         let text = format!("it’s {}", "a".repeat(80));
-        let plain = document(&text, &asked(&["--octets"]));
+        let plain = document(&text, &asked(&["--octets"]), &Manner::default());
         assert_eq!((&plain["encoding"], &plain["units"]), (&json!("ucs2"), &json!(85)));
         assert_eq!(plain["parts"][1]["units"], 18);
         assert_eq!(plain["parts"][0]["octets"].as_str().unwrap()[..16], *"0069007420190073");
         assert_eq!(plain["culprits"], json!([{"character": "’", "code_point": "U+2019", "at": [2]}]));
         assert_eq!((&plain["smart"]["verdict"], &plain["smart"]["parts"]), (&json!("applied"), &json!(1)));
-        let smart = document(&text, &asked(&["--smart"]));
+        let smart = document(&text, &asked(&["--smart"]), &Manner::default());
         assert_eq!((&smart["encoding"], smart["parts"].as_array().unwrap().len()), (&json!("gsm7"), 1));
         assert_eq!(smart["text"], text.replace('’', "'"));
     }
 
     #[test]
     fn it_tells_people_the_same() {
-        let told = told("it’s 2 €", &asked(&[]));
+        let told = told("it’s 2 €", &asked(&[]), &Manner::default());
         for line in ["UCS-2, 1 part of at most 70 code units", "U+2019", "smart encoding: the whole text fits"] {
             assert!(told.contains(line), "{told}");
         }
         assert_eq!(shown("it's\n\"e\u{301}\u{200b}"), "it's\\n\"e\\u{301}\\u{200b}");
-        let wide = super::told(&"a".repeat(306), &asked(&["--wide-reference"]));
+        let wide = super::told(&"a".repeat(306), &asked(&["--wide-reference"]), &Manner::default());
         assert!(wide.starts_with("GSM 03.38, 3 parts of at most 152 septets"), "{wide}");
+    }
+
+    #[tokio::test]
+    async fn a_connection_tells_what_it_sends_and_what_that_costs() {
+        let path = std::env::temp_dir().join(format!("texthub-prices-{}", texthub::runtime::clock::new_id()));
+        let example = include_str!("../../examples/three-bears.toml");
+        let priced =
+            "[[carriers]]\nsmart_encoding = true\nprices = { US = \"0.0079 USD\" }\nprice_per_part = \"0.05 EUR\"";
+        std::fs::write(&path, example.replacen("[[carriers]]", priced, 1)).unwrap();
+        let file = path.to_str().unwrap();
+        let of = |to: &str| asked(&["--carrier", "sim", "--file", file, "--to", to]);
+        let text = format!("it’s {}", "a".repeat(80));
+        let manner = price::manner(&of("+12125552368")).await.unwrap();
+        assert!(manner.is_smart);
+        let told = told(&text, &of("+12125552368"), &manner);
+        assert!(told.starts_with("UCS-2, 2 parts of at most 67 code units, 0.0158 USD\n"), "{told}");
+        assert!(told.ends_with("gsm7, 1 part, 0.0079 USD"), "{told}");
+        let document = document(&text, &of("+4915112345678"), &manner);
+        assert_eq!(document["price"], json!({"amount": "0.1", "currency": "EUR"}));
+        assert_eq!(document["smart"]["price"], json!({"amount": "0.05", "currency": "EUR"}));
+        let none = asked(&["--carrier", "nobody", "--file", file]);
+        assert!(price::manner(&none).await.is_err());
+        std::fs::remove_file(path).unwrap();
     }
 }

@@ -122,7 +122,12 @@ fn seconds(time: &str) -> String {
     time.split_once('.').map_or_else(|| time.to_owned(), |(whole, _)| format!("{whole}Z"))
 }
 
-/// The text, and a line for each medium.
+fn price(entry: &Value) -> String {
+    let price = &entry["price"];
+    price["amount"].as_str().map_or_else(|| "-".to_owned(), |amount| format!("{amount} {}", word(price, "currency")))
+}
+
+/// The text, what was sent in its place, and a line for each medium.
 fn said(entry: &Value) -> String {
     let text = word(entry, "text").replace(char::is_control, " ");
     let media = entry["media"].as_array().into_iter().flatten().map(|medium| {
@@ -135,7 +140,8 @@ fn said(entry: &Value) -> String {
         };
         told.replace(char::is_control, " ")
     });
-    std::iter::once(text).chain(media).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+    let sent = entry["sent_text"].as_str().map(|sent| format!("[sent as: {}]", sent.replace(char::is_control, " ")));
+    std::iter::once(text).chain(sent).chain(media).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 fn show(room: &Value) {
@@ -157,6 +163,8 @@ fn show(room: &Value) {
         "AUTHOR",
         "DIRECTION",
         "PARTS",
+        "ENCODING",
+        "PRICE",
         "STATE",
         "TEXT",
     ]);
@@ -172,6 +180,8 @@ fn show(room: &Value) {
             author.to_owned(),
             word(entry, "direction").to_owned(),
             entry["parts"].to_string(),
+            word(entry, "encoding").to_owned(),
+            price(entry),
             state,
             said(entry),
         ]);

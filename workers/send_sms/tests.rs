@@ -1,6 +1,7 @@
 //! On a migrated database and against the simulator over HTTP: what is sent, what is never sent again, and that a batch,
 //! its messages one by one, and every message doubled come to the same rows and the same publications.
 
+mod leaving;
 mod pace;
 mod quiet;
 

@@ -43,6 +43,8 @@ static CONNECTIONS: LazyLock<Vec<Connection>> = LazyLock::new(|| {
             (Form::Word(words) | Form::Words(words), _) => words[0].into(),
             (Form::Whole(range), _) => (*range.start()).into(),
             (Form::Yes, _) => true.into(),
+            (Form::Price, _) => "0.0079 USD".into(),
+            (Form::Prices, _) => serde_json::json!({"US": "0.0079 USD"}),
         };
         let values: Map<String, Value> =
             kind.all_keys().map(|key| (key.name.to_owned(), value(&key.form, key.name))).collect();

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::facts::ids::Slug;
+use crate::sms::leaving::Manner;
 
 /// What stands under a key.
 #[derive(Clone, Debug)]
@@ -29,6 +30,10 @@ pub enum Form {
     Whole(RangeInclusive<i64>),
     /// true or false.
     Yes,
+    /// An amount and a currency: `0.0079 USD`.
+    Price,
+    /// A table of these by country, two letters of ISO 3166.
+    Prices,
 }
 
 /// A key of `[[carriers]]`.
@@ -98,6 +103,24 @@ pub const COMMON: &[Key] = &[
         is_required: false,
         meaning: "who answers STOP, START and HELP: self (the default), or provider where the carrier does",
     },
+    Key {
+        name: "smart_encoding",
+        form: Form::Yes,
+        is_required: false,
+        meaning: "look-alikes are written in the GSM alphabet where the whole text then fits; default false",
+    },
+    Key {
+        name: "price_per_part",
+        form: Form::Price,
+        is_required: false,
+        meaning: "what a part costs, as \"0.0079 USD\", where `prices` does not say",
+    },
+    Key {
+        name: "prices",
+        form: Form::Prices,
+        is_required: false,
+        meaning: "the same by country of the recipient, as { US = \"0.0079 USD\", DE = \"0.07 EUR\" }",
+    },
 ];
 
 /// The settings of one connection, secrets read.
@@ -141,6 +164,12 @@ impl Settings {
     /// A sentence.
     pub fn required(&self, key: &str) -> Result<&str, String> {
         self.text(key).ok_or_else(|| format!("the carrier {} lacks {key}; write it in the tenant file", self.carrier))
+    }
+
+    /// What this connection does to texts.
+    #[must_use]
+    pub fn manner(&self) -> Manner {
+        Manner::of(&self.values)
     }
 
     /// The number under a key.

@@ -11,6 +11,7 @@ use super::kind::Settings;
 use super::{Connection, Outgoing, Row, Sent, Surroundings, kind_of};
 use crate::facts::ids::Slug;
 use crate::runtime::clock::Stopwatch;
+use crate::sms::leaving::Manner;
 
 /// How long a connection is used before its secrets are looked at again.
 const LOOKS: Duration = Duration::from_secs(5);
@@ -20,6 +21,8 @@ const LOOKS: Duration = Duration::from_secs(5);
 pub struct Line {
     /// Of the carrier.
     pub connection: Connection,
+    /// What it does to texts.
+    pub manner: Manner,
     window: Semaphore,
 }
 
@@ -75,13 +78,14 @@ impl Lines {
             return known.line.clone();
         }
         let line = settings.and_then(|settings| {
+            let manner = settings.manner();
             Connection::open(row, &settings, &self.around).map(|connection| {
                 let window = match &connection {
                     // of each bind
                     Connection::Smpp(client) => client.window(),
                     _ => settings.window(),
                 };
-                Arc::new(Line { connection, window: Semaphore::new(window) })
+                Arc::new(Line { connection, manner, window: Semaphore::new(window) })
             })
         });
         if let Err(error) = &line {

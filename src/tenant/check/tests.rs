@@ -263,6 +263,18 @@ fn each_mistake_is_named_with_its_line_and_what_to_write_instead() {
         ),
         (
             "[[carriers]]",
+            "[[carriers]]\nprice_per_part = \"0,07 EUR\"",
+            "f:6: price_per_part \"0,07 EUR\" is no price: the amount is a decimal with at most six places; write it as",
+        ),
+        (
+            "[[carriers]]",
+            "[[carriers]]\nprices = { UK = \"0.07 EUR\" }",
+            "f:6: UK is no country; write two capital letters of ISO 3166, as US",
+        ),
+        ("[[carriers]]", "[[carriers]]\nprices = { DE = 7 }", "f:6: DE "),
+        ("[[carriers]]", "[[carriers]]\nprices = \"0.07 EUR\"", "f:6: prices is no table; write prices = "),
+        (
+            "[[carriers]]",
             "[quiet_hours]\nquiet = false\n[[carriers]]",
             "f:6: [quiet_hours] has no key quiet; keys here are on, exempt",
         ),

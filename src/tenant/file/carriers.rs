@@ -2,10 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use super::super::reader::{At, Part, Reader};
+use super::super::reader::{At, Part, Reader, line_of};
+use super::super::rules;
 use crate::facts::ids::Slug;
 use crate::sms::carrier::kind::{COMMON, Form, Key};
 use crate::sms::carrier::{KINDS, kind_of};
+use crate::sms::price::Price;
 
 /// `[[carriers]]`.
 #[derive(Clone, Debug)]
@@ -82,6 +84,8 @@ impl Reader<'_> {
                 self.number(part, key.name, range).map(Value::from)
             }
             Form::Yes => self.switch(part, key.name).map(|at| at.value.into()),
+            Form::Price => self.text(part, key.name).and_then(|at| self.price(&at, key.name)),
+            Form::Prices => self.prices(part, key.name),
         }
     }
 
@@ -95,6 +99,40 @@ impl Reader<'_> {
     }
 }
 
+impl Reader<'_> {
+    fn price(&mut self, at: &At<String>, name: &str) -> Option<Value> {
+        match at.value.parse::<Price>() {
+            Ok(price) => Some(price.to_string().into()),
+            Err(wrong) => {
+                let what = format!("{name} {:?} is no price: {wrong}", at.value);
+                self.say(at.line, &what, "write it as \"0.0079 USD\"");
+                None
+            }
+        }
+    }
+
+    fn prices(&mut self, part: Part<'_>, name: &str) -> Option<Value> {
+        let instead = "write prices = { US = \"0.0079 USD\" }";
+        let table = self.table(part, name, "prices", instead)?;
+        let mut prices = Map::new();
+        for key in table.table.keys() {
+            let country: &str = key.get_ref();
+            if rules::country(country).is_none() {
+                let line = line_of(self.text, key.span().start);
+                let what = format!("{country} is no country");
+                self.say(line, &what, "write two capital letters of ISO 3166, as US");
+                continue;
+            }
+            if let Some(at) = self.text(table, country)
+                && let Some(price) = self.price(&at, country)
+            {
+                prices.insert(country.to_owned(), price);
+            }
+        }
+        Some(Value::Object(prices))
+    }
+}
+
 fn example(form: &Form) -> &'static str {
     match form {
         Form::Text(_) | Form::Word(_) => "\"…\"",
@@ -105,5 +143,7 @@ fn example(form: &Form) -> &'static str {
         Form::SecretFile => "\"/run/secrets/…\": a file that holds the secret alone",
         Form::Whole(_) => "a number",
         Form::Yes => "true",
+        Form::Price => "\"0.0079 USD\"",
+        Form::Prices => "{ US = \"0.0079 USD\" }",
     }
 }

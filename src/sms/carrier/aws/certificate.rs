@@ -19,7 +19,7 @@ const MOST: usize = 16;
 
 /// A certificate that was looked at.
 #[derive(Clone, Debug)]
-pub(super) struct Certificate {
+pub(crate) struct Certificate {
     /// RSA, as PKCS #1 has it.
     key: Vec<u8>,
     from: i64,
@@ -37,7 +37,7 @@ pub(super) enum Version {
 
 impl Certificate {
     /// Reads a PEM file; a sentence where it is none, not RSA, or not one of these names'.
-    pub(super) fn read(pem: &[u8], names: &[String]) -> Result<Self, String> {
+    pub(crate) fn read(pem: &[u8], names: &[String]) -> Result<Self, String> {
         let (_, pem) = parse_x509_pem(pem).map_err(|_| "no PEM")?;
         let certificate = pem.parse_x509().map_err(|_| "no certificate")?;
         if !named(&certificate).iter().any(|name| names.contains(name)) {
@@ -78,7 +78,7 @@ fn named(certificate: &X509Certificate<'_>) -> Vec<String> {
 
 /// The certificates of a connection, by their addresses; one is fetched at a time.
 #[derive(Clone, Debug)]
-pub(super) struct Certificates {
+pub(crate) struct Certificates {
     http: reqwest::Client,
     kept: Arc<Mutex<HashMap<String, Arc<Certificate>>>>,
     turn: Arc<Semaphore>,

@@ -123,7 +123,7 @@ struct Refusal {
     reason: Option<String>,
 }
 
-fn told(answer: &Answer) -> Sent {
+pub(crate) fn told(answer: &Answer) -> Sent {
     if answer.status.is_success() {
         let part = |taken: Taken| SubmittedPart { part: 1, carrier_sms_id: taken.message_id };
         return answer.json().map_or_else(|| answer.unreadable(), |taken| Sent::Accepted(vec![part(taken)]));

@@ -3,11 +3,11 @@
 //! reference (pinpoint-sms-voice-v2), docs.aws.amazon.com/sms-voice (two-way messages, event types), …/sns (HTTP
 //! endpoints, verifying signatures), …/IAM (Signature Version 4).
 
-mod certificate;
-mod client;
+pub(crate) mod certificate;
+pub(crate) mod client;
 mod sigv4;
-mod sns;
-mod webhook;
+pub(crate) mod sns;
+pub(crate) mod webhook;
 
 pub use client::Client;
 

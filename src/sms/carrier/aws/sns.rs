@@ -21,7 +21,7 @@ const AHEAD_S: i64 = 300;
 
 /// A notification that was verified.
 #[derive(Clone, Debug)]
-pub(super) struct Notification {
+pub(crate) struct Notification {
     /// As it was published.
     pub message: String,
     /// When it was published.

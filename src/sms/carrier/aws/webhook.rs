@@ -12,7 +12,7 @@ use crate::facts::heard::ReceiptStatus;
 const READ: &[&str] = &["originationNumber", "destinationNumber", "messageBody", "inboundMessageId"];
 
 /// Reads a notification that was verified.
-pub(super) fn read(notification: &Notification) -> Result<Vec<Heard>, Rejected> {
+pub(crate) fn read(notification: &Notification) -> Result<Vec<Heard>, Rejected> {
     let said: Value = serde_json::from_str(&notification.message)
         .map_err(|_| unreadable("the notification's Message is not JSON"))?;
     if text(&said, "/eventType").is_some() {

@@ -97,7 +97,7 @@ struct Refusal {
     word: String,
 }
 
-fn told(answer: &Answer) -> Sent {
+pub(crate) fn told(answer: &Answer) -> Sent {
     if answer.status.is_success() {
         let part = |taken: Taken| SubmittedPart { part: 1, carrier_sms_id: taken.id };
         return answer.json().map_or_else(|| answer.unreadable(), |taken| Sent::Accepted(vec![part(taken)]));

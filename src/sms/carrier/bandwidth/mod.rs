@@ -2,8 +2,8 @@
 //! own where it signs in with the user and the password that the application's callbacks are set to.
 //! Sources: dev.bandwidth.com/docs/messaging (webhooks, errors).
 
-mod client;
-mod webhook;
+pub(crate) mod client;
+pub(crate) mod webhook;
 
 pub use client::Client;
 

@@ -35,7 +35,7 @@ fn is_one_of(secrets: &[SecretString], given: &[u8]) -> bool {
 }
 
 /// Reads a request that was verified.
-pub(super) fn read(request: &Request<'_>) -> Result<Vec<Heard>, Rejected> {
+pub(crate) fn read(request: &Request<'_>) -> Result<Vec<Heard>, Rejected> {
     let Value::Array(events) = json(request)? else { return Err(unreadable("the body is no list")) };
     events.iter().map(event).collect()
 }

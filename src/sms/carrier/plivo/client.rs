@@ -101,7 +101,7 @@ struct Taken {
     message_uuid: Vec<String>,
 }
 
-fn told(answer: &Answer) -> Sent {
+pub(crate) fn told(answer: &Answer) -> Sent {
     if !answer.status.is_success() {
         return answer.by_status(None);
     }

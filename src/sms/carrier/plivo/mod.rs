@@ -3,9 +3,9 @@
 //! Sources: plivo.com/docs/messaging (api/message, concepts/signature-validation, troubleshooting/error-codes), how V3 is
 //! made up is as Plivo's own SDKs do it.
 
-mod client;
+pub(crate) mod client;
 mod signature;
-mod webhook;
+pub(crate) mod webhook;
 
 pub use client::Client;
 

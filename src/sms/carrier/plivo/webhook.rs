@@ -9,7 +9,7 @@ use crate::facts::heard::{Media, ReceiptStatus};
 const READ: &[&str] = &["MessageUUID", "From", "To", "Text"];
 
 /// Reads a request that was verified.
-pub(super) fn read(request: &Request<'_>) -> Result<Vec<Heard>, Rejected> {
+pub(crate) fn read(request: &Request<'_>) -> Result<Vec<Heard>, Rejected> {
     let parameters = if request.is_get { request.query() } else { request.form() };
     let find = |name: &str| parameter(&parameters, name);
     let id = find("MessageUUID").ok_or_else(|| unreadable("there is no MessageUUID"))?;

@@ -120,7 +120,7 @@ struct Fault {
     code: String,
 }
 
-fn told(answer: &Answer) -> Sent {
+pub(crate) fn told(answer: &Answer) -> Sent {
     if answer.status.is_success() {
         return answer.json().map_or_else(|| answer.unreadable(), |taken: Taken| took(taken.data));
     }

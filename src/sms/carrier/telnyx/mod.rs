@@ -3,8 +3,8 @@
 //! are kept. Sources: developers.telnyx.com/docs/messaging/messages (receiving-webhooks, error-codes),
 //! …/docs/development/api-fundamentals/idempotency.
 
-mod client;
-mod webhook;
+pub(crate) mod client;
+pub(crate) mod webhook;
 
 pub use client::Client;
 

@@ -32,7 +32,7 @@ pub(super) fn verify(request: &Request<'_>, keys: &[UnparsedPublicKey<Vec<u8>>])
 }
 
 /// Reads a request that was verified.
-pub(super) fn read(request: &Request<'_>) -> Result<Vec<Heard>, Rejected> {
+pub(crate) fn read(request: &Request<'_>) -> Result<Vec<Heard>, Rejected> {
     let event = json(request)?;
     match text(&event, "/data/event_type") {
         Some("message.received") => received(&event).map(|text| vec![Heard::Text(text)]),

@@ -188,7 +188,7 @@ struct Refusal {
     code: i64,
 }
 
-fn told(answer: &Answer) -> Sent {
+pub(crate) fn told(answer: &Answer) -> Sent {
     if answer.status.is_success() {
         return answer.json().map_or_else(|| answer.unreadable(), taken);
     }

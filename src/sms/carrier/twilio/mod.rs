@@ -3,9 +3,9 @@
 //! are passed over, parameters that are not known are kept, senders need not be in E.164.
 //! Sources: twilio.com/docs/messaging/api/message-resource, …/usage/security, …/api/errors.
 
-mod client;
+pub(crate) mod client;
 pub mod signature;
-mod webhook;
+pub(crate) mod webhook;
 
 pub use client::Client;
 

@@ -12,7 +12,7 @@ const READ: &[&str] =
     &["MessageSid", "SmsSid", "SmsMessageSid", "From", "To", "Body", "NumMedia", "AccountSid", "ApiVersion"];
 
 /// Reads a request that was verified.
-pub(super) fn read(request: &Request<'_>) -> Result<Vec<Heard>, Rejected> {
+pub(crate) fn read(request: &Request<'_>) -> Result<Vec<Heard>, Rejected> {
     let parameters = if request.is_get { request.query() } else { request.form() };
     let find = |names: &[&str]| {
         names

@@ -94,7 +94,7 @@ struct Entry {
     id: Option<String>,
 }
 
-fn told(answer: &Answer) -> Sent {
+pub(crate) fn told(answer: &Answer) -> Sent {
     if !answer.status.is_success() {
         return answer.by_status(None);
     }

@@ -3,9 +3,9 @@
 //! texts of customers come in parts, which the hub joins. Numbers go without plus.
 //! Sources: developer.vonage.com/en/messaging/sms (guides, concepts/signing-messages), …/en/api-errors/sms.
 
-mod client;
+pub(crate) mod client;
 mod signature;
-mod webhook;
+pub(crate) mod webhook;
 
 pub use client::Client;
 

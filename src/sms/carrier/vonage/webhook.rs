@@ -34,7 +34,7 @@ const MOST: usize = 1024;
 ///
 /// # Errors
 /// Unreadable: JSON that is none, or of several levels.
-pub(super) fn parameters(request: &Request<'_>) -> Result<Vec<(String, String)>, Rejected> {
+pub(crate) fn parameters(request: &Request<'_>) -> Result<Vec<(String, String)>, Rejected> {
     if request.is_get || request.body.is_empty() {
         return Ok(request.query());
     }
@@ -54,7 +54,7 @@ pub(super) fn parameters(request: &Request<'_>) -> Result<Vec<(String, String)>,
 }
 
 /// Reads parameters that were verified.
-pub(super) fn read(parameters: &[(String, String)]) -> Result<Vec<Heard>, Rejected> {
+pub(crate) fn read(parameters: &[(String, String)]) -> Result<Vec<Heard>, Rejected> {
     let find = |name: &str| parameter(parameters, name);
     let id = find("messageId").or_else(|| find("message-id")).ok_or_else(|| unreadable("there is no messageId"))?;
     if let Some(status) = find("status") {
