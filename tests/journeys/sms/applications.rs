@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::hub::clean;
-use crate::support::stack::{Process, Stack, until};
+use crate::support::stack::{Process, Stack, free_port, until};
 
 const ACCOUNT: &str = "AC00000000000000000000000000000aa1";
 const OTHER: &str = "AC00000000000000000000000000000bb2";
@@ -346,5 +346,50 @@ async fn an_application_is_told_whatever_ends() {
     assert_eq!((tokens.len(), all.len()), (5, 6), "{all:?}");
     let program = client.query_one("select count(*) from entries where author = 'program'", &[]).await.unwrap();
     assert_eq!(program.get::<_, i64>(0), 5, "each is answered once");
+    clean(&stack).await;
+}
+
+/// Killed with the value.
+struct Proxy(Child);
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Twilio's own description of its API, served by a stranger's proxy, finds nothing wrong with requests and answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn twilios_description_holds_for_our_answers() {
+    let (stack, texthub) = bears_and_shop("").await;
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/carriers/node_modules");
+    let port = free_port().to_string();
+    let proxy = Command::new("node")
+        .arg(format!("{folder}/@stoplight/prism-cli/dist/index.js"))
+        .args(["proxy", "--errors", "--port", &port])
+        .arg(format!("{folder}/@twilio/cli-core/src/services/twilio-api/twilio_api_v2010.json"))
+        .arg(texthub.url())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let _proxy = Proxy(proxy);
+    let url = format!("http://127.0.0.1:{port}");
+    until("the proxy answers", async || stack.http.get(&url).send().await.is_ok()).await;
+    let mut sdk = Stranger::start("node", "text_as_application.mjs", &[&url]);
+    let sent = sdk.done(&asked("create", json!({"to": CUSTOMER, "from": OURS, "body": "judged"})));
+    let fetch = json!({"do": "fetch", "account": ACCOUNT, "token": TOKEN, "sid": sent["sid"]});
+    until("it is delivered", async || sdk.done(&fetch)["status"] == "delivered").await;
+    // of a list it wants whole addresses where its own examples, and the SDKs that follow them, have paths: nothing else
+    let list = format!("{url}/2010-04-01/Accounts/{ACCOUNT}/Messages.json?PageSize=1");
+    let judged = stack.http.get(&list).basic_auth(ACCOUNT, Some(TOKEN)).send().await.unwrap();
+    let judged: Value = judged.json().await.unwrap();
+    let wrong: Vec<&Value> = judged["validation"].as_array().unwrap().iter().map(|wrong| &wrong["location"]).collect();
+    assert_eq!(
+        wrong,
+        [&json!(["response", "body", "first_page_uri"]), &json!(["response", "body", "uri"])],
+        "{judged}"
+    );
     clean(&stack).await;
 }
