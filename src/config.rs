@@ -30,7 +30,12 @@ pub const SETTINGS: &[Described] = &[
     ("TEXTHUB_SIMULATOR_LISTEN", "127.0.0.1:8081", "address of the carrier simulator's HTTP"),
     ("TEXTHUB_SIMULATOR_URL", "http://127.0.0.1:8081", "where send_sms finds the carrier simulator"),
     ("TEXTHUB_SIMULATOR_RECORD", ".texthub/simulator", "folder of the carrier simulator's record"),
-    ("TEXTHUB_WEBHOOK_PRIVATE", "", "private networks that webhooks may call, as 10.0.0.0/8,127.0.0.1; otherwise none"),
+    (
+        "TEXTHUB_WEBHOOK_PRIVATE",
+        "",
+        "private networks that webhooks may call and media may lie in, as 10.0.0.0/8,127.0.0.1; otherwise none",
+    ),
+    ("TEXTHUB_MEDIA_BYTES", "5242880", "largest medium of a customer's text that is stored, 1 to 52428800 bytes"),
     ("TEXTHUB_CONSENT_KEY", "", "secret under which forgotten customers' numbers are kept as hashes; also as …_FILE"),
     ("TEXTHUB_LOG", "info", "what is logged, as in `info,texthub=debug`"),
     ("TEXTHUB_LOG_FORMAT", "", "json or text; by default text on a terminal, else json"),
@@ -58,8 +63,10 @@ pub struct Config {
     pub simulator_url: String,
     /// Folder of the simulator's record.
     pub simulator_record: String,
-    /// Private networks that webhooks may call.
+    /// Private networks that webhooks may call and media may lie in.
     pub webhook_private: Allowed,
+    /// Largest medium, in bytes.
+    pub media_bytes: usize,
     /// Of the hashes of forgotten customers; may be empty.
     pub consent_key: SecretString,
     /// Filter of logs.
@@ -109,6 +116,7 @@ impl Config {
         };
         let (database_url, amqp_url) = (text("TEXTHUB_DATABASE_URL"), text("TEXTHUB_AMQP_URL"));
         let (pool, partitions) = (text("TEXTHUB_DATABASE_POOL"), text("TEXTHUB_PARTITIONS"));
+        let media_bytes = text("TEXTHUB_MEDIA_BYTES");
         let private = text("TEXTHUB_WEBHOOK_PRIVATE").parse();
         let config = Self {
             http_listen: text("TEXTHUB_HTTP_LISTEN"),
@@ -122,6 +130,7 @@ impl Config {
             log_format: text("TEXTHUB_LOG_FORMAT"),
             crash_at: Some(text("TEXTHUB_CRASH_AT")).filter(|at| !at.is_empty()),
             database_pool: between(&pool, "TEXTHUB_DATABASE_POOL", 2, 100, &mut mistakes) as usize,
+            media_bytes: between(&media_bytes, "TEXTHUB_MEDIA_BYTES", 1, 50 * 1024 * 1024, &mut mistakes) as usize,
             partitions: between(&partitions, "TEXTHUB_PARTITIONS", 1, 64, &mut mistakes),
             database_url: begins(
                 database_url,

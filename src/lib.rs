@@ -9,6 +9,7 @@ pub mod facts;
 pub mod failure;
 pub mod flow;
 pub mod hub;
+pub mod media;
 pub mod outside;
 pub mod records;
 pub mod retry;

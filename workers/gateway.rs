@@ -143,6 +143,7 @@ async fn hear(gateway: &Gateway, carrier: &Slug, request: &Request<'_>) -> Respo
             tracing::warn!(carrier = %carrier, why, "a webhook's request is not the carrier's");
             return count(carrier.as_str(), why, StatusCode::FORBIDDEN);
         }
+        Err(Rejected::NotNow(why)) => return count(carrier.as_str(), why, StatusCode::SERVICE_UNAVAILABLE),
         Err(Rejected::Unreadable(why)) => {
             tracing::error!(carrier = %carrier, why, "a carrier's request cannot be read; it is among the dead letters");
             (vec![heard::unreadable(carrier, request, &why)], "unreadable")
@@ -159,6 +160,7 @@ async fn hear(gateway: &Gateway, carrier: &Slug, request: &Request<'_>) -> Respo
 fn name(heard: &Heard) -> &'static str {
     match heard {
         Heard::Text(_) => "text",
+        Heard::Part(_) => "part",
         Heard::Receipt(_) => "receipt",
         Heard::Other(name) => name,
     }

@@ -4,7 +4,9 @@ mod call_webhook;
 mod carrier_simulator;
 mod commands;
 mod expire_session;
+mod fetch_media;
 mod gateway;
+mod join_parts;
 mod keep_dead;
 mod move_contact;
 mod notify_application;
@@ -12,6 +14,7 @@ mod post_reply;
 mod receive_sms;
 mod reconcile;
 mod record_receipt;
+mod resolve_sms;
 mod route_contact;
 mod run_flow;
 mod send_sms;
@@ -58,6 +61,9 @@ enum Command {
     Apply(commands::apply::Asked),
     /// List and show what was said.
     Transcripts(commands::transcripts::Asked),
+    /// List the media of customers' texts, and hand out their contents.
+    #[command(subcommand)]
+    Media(commands::media::Asked),
     /// End one contact, or all of an agent, a skill or a tenant.
     End(commands::end::Asked),
     /// List, show, replay and drop the messages that were set aside.
@@ -110,18 +116,22 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::worker(route_contact::RouteContact),
         Role::worker(Each(settle_offer::SettleOffer)),
         Role::worker(post_reply::PostReply),
-        Role::caller(send_sms::SendSms::new(around)),
+        Role::caller(send_sms::SendSms::new(around.clone())),
+        Role::caller(resolve_sms::ResolveSms::new(around.clone())),
         Role::worker(record_receipt::RecordReceipt),
         Role::worker(expire_session::ExpireSession),
         Role::worker(Each(wrap_up::WrapUp)),
+        Role::worker(Each(join_parts::JoinParts)),
         Role::worker(Each(track_agent::TrackAgent)),
         Role::worker(Each(move_contact::MoveContact)),
         Role::worker(Each(run_flow::RunFlow::default())),
         Role::caller(call_webhook::CallWebhook::new(config.webhook_private.clone())),
+        Role::caller(fetch_media::FetchMedia::new(config.webhook_private.clone(), around, config.media_bytes)),
         Role::caller(notify_application::NotifyApplication::new(config.webhook_private.clone())),
         Role::pass("reconcile", reconcile::Match),
         Role::pass("reconcile", reconcile::Sweep::default()),
         Role::pass("reconcile", reconcile::release::Release),
+        Role::pass("reconcile", reconcile::media::Media),
         Role::pass("reconcile", reconcile::untold::Untold),
     ];
     roles.push(gateway::role(config));
@@ -156,6 +166,7 @@ async fn main() -> ExitCode {
         Command::Migrate => commands::setup::migrate().await,
         Command::Apply(asked) => commands::apply::run(&asked).await,
         Command::Transcripts(asked) => commands::transcripts::run(&asked).await,
+        Command::Media(asked) => commands::media::run(&asked).await,
         Command::End(asked) => commands::end::run(&asked).await,
         Command::Dead(asked) => commands::dead::run(&asked).await,
         Command::Carriers(asked) => commands::carriers::run(&asked).await,

@@ -189,6 +189,8 @@ fn as_notice(now: Timestamp, message: &Message<Written>) -> Option<Notice<'_>> {
 }
 
 #[cfg(test)]
+mod media;
+#[cfg(test)]
 mod notices;
 #[cfg(test)]
 mod tests;

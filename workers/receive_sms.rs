@@ -19,8 +19,8 @@ use texthub::hub::room::{Ends, Room};
 use texthub::hub::sender::{self, Withheld};
 use texthub::hub::sql;
 use texthub::runtime::worker::{Context, Outcome, Worker};
-use texthub::sms::keywords;
 use texthub::sms::number::Address;
+use texthub::sms::{joining, keywords};
 use texthub::tenant::point_of_contact::{self, PointOfContact};
 
 heard! {
@@ -168,6 +168,9 @@ fn arrival(
         Inbound::ChatReceived(_) => Kind::Text,
         Inbound::ChatLeft(_) => Kind::Left,
     };
+    if joining::is_incomplete(message.extra.as_ref()) {
+        flags = Some(entry::flagged(flags, joining::INCOMPLETE));
+    }
     if kind == Kind::Text && is_sms && keywords::is_near_miss(&text, customer) {
         flags = Some(entry::flagged(flags, keywords::MAYBE_OPT_OUT));
     }

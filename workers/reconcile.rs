@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use deadpool_postgres::Transaction;
 use jiff::{SignedDuration, Timestamp};
-use texthub::facts::due::{AgentDue, ContactDue, OfferDue, SessionDue, SkillDue, WrapUpDue};
+use texthub::facts::due::{AgentDue, ContactDue, OfferDue, SessionDue, SkillDue, SmsDoubted, WrapUpDue};
 use texthub::facts::envelope::Publication;
 use texthub::facts::ids::{ContactId, FactId, OfferId, RoomId, SessionId, Slug, SmsId};
 use texthub::failure::Failure;
@@ -18,6 +18,7 @@ use texthub::hub::{outbound, sql};
 use texthub::routing::beside::{self, Beside};
 use texthub::runtime::clock;
 use texthub::runtime::worker::{Context, Pass};
+use texthub::sms::doubt;
 
 /// An ask that nobody answered for so long was lost: ask again.
 const ASK_AGAIN_S: i64 = 5;
@@ -128,6 +129,7 @@ impl Pass for Sweep {
         let mut said = self.once(ctx.now, OFFERED_S, "contact.due", waited_too_long(tx, ctx).await?);
         said.extend(self.once(ctx.now, OFFERED_S, "agent.due of a next state", leaving(tx, ctx).await?));
         said.extend(texts(tx, ctx, true).await?);
+        said.extend(doubts(tx, ctx).await?);
         let lost = [
             self.once(ctx.now, GRACE_S, "session.due", sessions(tx, ctx).await?),
             self.once(ctx.now, GRACE_S, "offer.due", offers(tx, ctx).await?),
@@ -136,6 +138,7 @@ impl Pass for Sweep {
             self.once(ctx.now, GRACE_S, "agent.due", agents(tx, ctx).await?),
             texts(tx, ctx, false).await?,
             self.once(ctx.now, GRACE_S, "flow.due", flows(tx, ctx).await?),
+            self.once(ctx.now, GRACE_S, "part.due", parts::late(tx, ctx).await?),
             self.once(ctx.now, OFFERED_S, "skill.due", asks(ctx, beside)),
         ];
         let names = [
@@ -146,6 +149,7 @@ impl Pass for Sweep {
             "agent.due",
             "sms.requested",
             "flow.due",
+            "part.due",
             "skill.due",
         ];
         for (name, lost) in names.into_iter().zip(lost) {
@@ -191,6 +195,17 @@ async fn measure(tx: &Transaction<'_>, ctx: &Context, beside: &[Beside]) -> Resu
         metrics::gauge!("texthub_longest_wait_seconds", &labels).set(oldest.max(0.0));
     }
     Ok(())
+}
+
+/// Texts whose answer was lost: looked for once a minute.
+async fn doubts(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
+    let due = doubt::due(tx, ctx.now, PAGE).await?;
+    let ask = |(sms_id, room_id, tenant)| {
+        let id = FactId(clock::new_id());
+        let fact = SmsDoubted { id, cause_id: id, at: ctx.now, tenant, sms_id, room_id };
+        Publication::of(&fact, fact.tenant.as_str())
+    };
+    Ok(due.into_iter().map(ask).collect())
 }
 
 fn before(now: Timestamp, seconds: i64) -> Timestamp {
@@ -377,6 +392,8 @@ async fn waited_too_long(tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<(Str
         .collect())
 }
 
+pub mod media;
+mod parts;
 pub mod release;
 #[cfg(test)]
 mod tests;

@@ -20,21 +20,23 @@ use texthub::sms::carrier::lines::{Line, Lines};
 use texthub::sms::carrier::pause::Pauses;
 use texthub::sms::carrier::{Outgoing, Sent, Surroundings};
 use texthub::sms::number::recipient;
+use texthub::sms::pace::{self, meter::Meter};
 use texthub::sms::quiet::{self, Decision};
 use texthub::sms::sending::{self, Sms, Standing, Step};
 use texthub::sms::turn::{self, Asked, Turn};
 
-use said::{failed, held, held_until, submitted, unanswered};
+use said::{failed, held, held_until, say_again, submitted, unanswered};
 
 heard! {
     /// What is to leave.
     pub enum ToSend { SmsRequested(SmsRequested) }
 }
 
-/// The worker. It remembers connections and pauses of carriers, nothing that matters.
+/// The worker. It remembers connections, pauses and paces of carriers, nothing that matters.
 pub struct SendSms {
     lines: Lines,
     pauses: Pauses,
+    meter: Meter,
 }
 
 /// An open line, and whether its account was refused.
@@ -57,7 +59,7 @@ impl SendSms {
     /// With what connections need to know of their surroundings.
     #[must_use]
     pub fn new(around: Surroundings) -> Self {
-        Self { lines: Lines::new(around), pauses: Pauses::default() }
+        Self { lines: Lines::new(around), pauses: Pauses::default(), meter: Meter::default() }
     }
 
     /// With the simulator alone.
@@ -69,7 +71,7 @@ impl SendSms {
     /// The same connections, no pauses.
     #[cfg(test)]
     pub fn afresh(&self) -> Self {
-        Self { lines: self.lines.clone(), pauses: Pauses::default() }
+        Self { lines: self.lines.clone(), pauses: Pauses::default(), meter: Meter::default() }
     }
 }
 
@@ -110,7 +112,7 @@ impl Caller for SendSms {
                     (Some(Turn::OptedOut), _) => done(failed(message, sms, ctx.now, "opted_out")),
                     (Some(Turn::Refuse(word)), _) => done(failed(message, sms, ctx.now, word)),
                     (Some(Turn::Unanswered), _) => done(unanswered(message, sms, ctx.now, "claimed_before")),
-                    (Some(Turn::Quiet(until)), _) => done(held_until(message, sms, ctx.now, until)),
+                    (Some(Turn::Until(until, why)), _) => done(held_until(message, sms, ctx.now, until, why)),
                     (Some(Turn::Hold(why)), _) => done(held(message, sms, ctx.now, why)),
                     (Some(Turn::Known), _) => Claim::Settled(say_again(message, sms, known.get(&sms.id), ctx.now)),
                     (Some(Turn::Wait(why)), _) => {
@@ -134,7 +136,7 @@ impl Caller for SendSms {
 
     fn rest(sent: &Sent) -> Option<Sent> {
         // one call of a room may run into its time-out, not all that follow: they come again by themselves
-        matches!(sent, Sent::NotNow(..) | Sent::Unanswered(_) | Sent::Account(_))
+        matches!(sent, Sent::NotNow(..) | Sent::TooFast(..) | Sent::Unanswered(_) | Sent::Account(_))
             .then(|| Sent::NotNow(None, PREDECESSOR.to_owned()))
     }
 
@@ -154,6 +156,7 @@ impl Caller for SendSms {
             answers.iter().flat_map(|(_, job, sent)| accepted(job, sent)).collect();
         sending::add_parts(tx, &parts).await?;
         self.pace(ctx.now, answers);
+        pacing::slow(tx, ctx.now, &self.meter, answers).await?;
         note_refusals(tx, ctx, batch, answers).await?;
         Ok(answers
             .iter()
@@ -190,7 +193,7 @@ impl SendSms {
         Ok(rows.into_iter().filter_map(open).collect())
     }
 
-    /// Whose turn it is: consent as of this transaction, order in the rooms, pauses of carriers.
+    /// Whose turn it is: consent as of this transaction, order in the rooms, pauses of carriers, paces.
     async fn decide(
         &self,
         tx: &Transaction<'_>,
@@ -200,13 +203,19 @@ impl SendSms {
     ) -> Result<Vec<Turn>, Failure> {
         let parties: Vec<consent::Party> =
             found.iter().map(|(_, s)| (s.tenant.as_str(), s.our_number.as_str(), s.customer_number.as_str())).collect();
-        let opted_out = consent::opted_out(tx, &parties).await?;
         let mut rooms: Vec<RoomId> = found.iter().map(|(_, sms)| sms.room_id).collect();
         rooms.sort_unstable();
         rooms.dedup();
-        let unsent = sending::unsent(tx, ctx.now, &rooms).await?;
         let ids: Vec<SmsId> = found.iter().map(|(_, sms)| sms.id).collect();
-        let quiet = quiet::rows::at_claim(tx, ctx.now, &ids).await?;
+        let texts: Vec<&Sms> = found.iter().map(|(_, sms)| *sms).collect();
+        let (opted_out, unsent, quiet, expired, paces) = tokio::try_join!(
+            biased;
+            consent::opted_out(tx, &parties),
+            sending::unsent(tx, ctx.now, &rooms),
+            quiet::rows::at_claim(tx, ctx.now, &ids),
+            sending::expired(tx, ctx.now, &ids),
+            pace::rows::of(tx, &texts),
+        )?;
         let asked: Vec<Asked<'_>> = found
             .iter()
             .zip(opted_out)
@@ -223,21 +232,23 @@ impl SendSms {
                     attempt: message.attempt,
                     is_redelivered: message.is_redelivered,
                     is_opted_out,
-                    unfit: recipient::never(&sms.customer_number).or(quiet.get(&sms.id).and_then(Decision::never)),
+                    unfit: recipient::never(&sms.customer_number)
+                        .or(quiet.get(&sms.id).and_then(Decision::never))
+                        .or(expired.contains(&sms.id).then_some("expired")),
                     quiet: quiet.get(&sms.id).and_then(|decision| decision.until),
                     paused,
                     takes_our_id,
                 }
             })
             .collect();
-        Ok(turn::decide(ctx.now, &asked, &unsent))
+        pacing::paced(tx, ctx.now, found, turn::decide(ctx.now, &asked, &unsent), &paces).await
     }
 
     /// Pauses the carriers that did not want a text now, each once, and ends the pause of those that took one.
     fn pace(&self, now: Timestamp, answers: &[(usize, Job, Sent)]) {
         let mut busy: HashMap<&Slug, Option<Duration>> = HashMap::new();
         for (_, job, sent) in answers {
-            if let Sent::NotNow(wait, why) = sent
+            if let Sent::NotNow(wait, why) | Sent::TooFast(wait, why) = sent
                 && why != PREDECESSOR
             {
                 let longest = busy.entry(&job.sms.carrier).or_default();
@@ -256,6 +267,7 @@ impl SendSms {
 
     fn wait(&self, message: &Message<ToSend>, sms: &Sms, why: &'static str, now: Timestamp) -> Duration {
         match why {
+            pace::PACED => TURN.saturating_mul(1 << message.attempt.min(8)).min(LONGEST),
             PREDECESSOR if self.pauses.until(&sms.carrier).is_none_or(|until| until <= now) => {
                 TURN.saturating_mul(1 << message.attempt.min(8)).min(LONGEST)
             }
@@ -286,7 +298,7 @@ async fn take(
     found: &[(&Message<ToSend>, &Sms)],
     turns: &[Turn],
 ) -> Result<HashMap<SmsId, Vec<SubmittedPart>>, Failure> {
-    let (mut steps, mut waiting, mut known, mut quiet) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut steps, mut waiting, mut known, mut held) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for ((message, sms), turn) in found.iter().zip(turns) {
         let mut go = |to, reason: Option<&str>| {
             steps.push(Step { id: sms.id, to, reason: reason.map(str::to_owned), cause: message.id });
@@ -296,7 +308,7 @@ async fn take(
             Turn::OptedOut => go(SmsStatus::Failed, Some("opted_out")),
             Turn::Refuse(word) => go(SmsStatus::Failed, Some(word)),
             Turn::Unanswered => go(SmsStatus::Unknown, Some("claimed_before")),
-            Turn::Quiet(until) => quiet.push((sms.id, message.id, *until)),
+            Turn::Until(until, why) => held.push((sms.id, message.id, *until, *why)),
             Turn::Hold(why) => go(SmsStatus::Held, Some(why)),
             Turn::Wait(_) => waiting.push(sms.id),
             Turn::Known => known.push(sms.id),
@@ -304,7 +316,8 @@ async fn take(
     }
     sending::advance(tx, ctx.now, &steps).await?;
     sending::begin_tries(tx, ctx.now, &waiting).await?;
-    quiet::rows::hold(tx, &quiet).await?;
+    sending::hold(tx, &held).await?;
+    quiet::rows::count(held.iter().filter(|(.., why)| *why == quiet::HELD).count());
     if known.is_empty() { Ok(HashMap::new()) } else { sending::parts(tx, &known).await }
 }
 
@@ -346,26 +359,11 @@ fn step(now: Timestamp, message: &Message<ToSend>, sms: &Sms, sent: &Sent) -> St
         Sent::Refused(code) | Sent::OptedOut(code) => (SmsStatus::Failed, Some(code)),
         // nothing goes until somebody has looked: as a row at once
         Sent::Account(code) => (SmsStatus::Held, Some(code)),
-        Sent::NotNow(_, code) if is_over => (SmsStatus::Held, Some(code)),
-        Sent::NotNow(_, code) => (SmsStatus::Requested, Some(code)),
+        Sent::NotNow(_, code) | Sent::TooFast(_, code) if is_over => (SmsStatus::Held, Some(code)),
+        Sent::NotNow(_, code) | Sent::TooFast(_, code) => (SmsStatus::Requested, Some(code)),
         Sent::Unanswered(why) => (SmsStatus::Unknown, Some(why)),
     };
     Step { id: sms.id, to, reason: reason.cloned(), cause: message.id }
-}
-
-/// What a text that is further already comes to for this message: the same as the first time.
-fn say_again(message: &Message<ToSend>, sms: &Sms, parts: Option<&Vec<SubmittedPart>>, now: Timestamp) -> Outcome {
-    let reason = sms.reason.as_deref().unwrap_or_default();
-    let publication = match (sms.submitted_at, sms.state) {
-        (Some(at), _) => submitted(message, sms, at, parts.cloned().unwrap_or_default()),
-        (None, SmsStatus::Held) => match sms.not_before {
-            Some(until) => held_until(message, sms, now, until),
-            None => held(message, sms, now, reason),
-        },
-        (None, SmsStatus::Failed) => failed(message, sms, sms.final_at.unwrap_or(now), reason),
-        (None, _) => unanswered(message, sms, sms.claimed_at.unwrap_or(now), reason),
-    };
-    Outcome::Done(vec![publication])
 }
 
 fn accepted<'a>(job: &'a Job, sent: &'a Sent) -> impl Iterator<Item = (SmsId, &'a Slug, &'a SubmittedPart)> {
@@ -386,7 +384,7 @@ fn outgoing(fact: &SmsRequested) -> Outgoing {
         from_country: fact.from_country.clone(),
         to: fact.to.clone(),
         text: fact.text.clone(),
-        media: Vec::new(),
+        media: fact.media.clone().unwrap_or_default(),
     }
 }
 
@@ -394,6 +392,7 @@ fn waits(why: &'static str) -> Reason {
     Reason::new(why, "the text is tried again")
 }
 
+mod pacing;
 mod said;
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -7,14 +7,14 @@ use serde_json::{Map, Value, json};
 
 use crate::amqp::topology::{self, Listener};
 use crate::facts::envelope::{Described, To};
-use crate::facts::{due, heard, said};
+use crate::facts::{due, heard, media, said};
 
 /// One body of every fact.
 const EXAMPLES: &str = include_str!("../../examples/facts.json");
 
 /// Every fact there is: those said to the hub, those it says, its timers and asks.
 pub fn facts() -> impl Iterator<Item = &'static Described> {
-    heard::DESCRIBED.iter().chain(said::DESCRIBED).chain(due::DESCRIBED)
+    heard::DESCRIBED.iter().chain(said::DESCRIBED).chain(due::DESCRIBED).chain(media::DESCRIBED)
 }
 
 /// Whether programs say it to the hub.

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::heard::Hearable;
-use super::ids::{CallId, ContactId, FactId, OfferId, RoomId, SessionId, Slug};
+use super::ids::{CallId, ContactId, FactId, OfferId, RoomId, SessionId, Slug, SmsId};
 use super::said::{
     AgentChanged, AgentFreed, ContactQueued, OfferSettled, SmsFailed, SmsHeld, SmsRequested, SmsSubmitted,
     SmsUnanswered,
@@ -54,6 +54,28 @@ super::facts! {
         contact_id: ContactId,
         /// When.
         due_at: Timestamp,
+    }
+    /// A text whose parts do not all come is to be given out as it is.
+    PartDue = "part.due" to Work {
+        /// Slug of the carrier's connection.
+        carrier: Slug,
+        /// The customer's number.
+        from: String,
+        /// Our number.
+        to: String,
+        /// The number that holds the parts together.
+        reference: u16,
+        /// Parts of the text.
+        total: u8,
+        /// When.
+        due_at: Timestamp,
+    }
+    /// A text whose answer was lost is to be looked for.
+    SmsDoubted = "sms.doubted" to Work {
+        /// Which.
+        sms_id: SmsId,
+        /// Where.
+        room_id: RoomId,
     }
     /// A customer wrote in a room whose contact is in a flow; the first text begins it.
     FlowTexted = "flow.texted" to Work {
@@ -118,6 +140,8 @@ hearable! {
     AgentDue ["agent", "due_at"],
     SkillDue ["skill"],
     ContactDue ["contact_id", "due_at"],
+    PartDue ["carrier", "from", "to", "reference", "total", "due_at"],
+    SmsDoubted ["sms_id", "room_id"],
     FlowTexted ["contact_id", "room_id", "seq"],
     FlowDue ["contact_id", "generation", "due_at"],
     WebhookAsked ["call_id", "contact_id"],
@@ -128,7 +152,7 @@ hearable! {
     AgentChanged ["agent", "state", "next_state", "code", "slots_used", "limit", "sms_used", "sms_limit", "chat_used",
                   "chat_limit"],
     AgentFreed ["agent", "state", "code", "slots_used", "limit", "sms_used", "sms_limit", "chat_used", "chat_limit"],
-    SmsRequested ["sms_id", "room_id", "entry_id", "from", "from_country", "to", "text", "carrier"],
+    SmsRequested ["sms_id", "room_id", "entry_id", "from", "from_country", "to", "text", "media", "carrier"],
     SmsSubmitted ["sms_id", "parts", "reason"],
     SmsFailed ["sms_id", "parts", "reason"],
     SmsUnanswered ["sms_id", "parts", "reason"],

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::envelope::{Described, Reason, To};
 use super::ids::{ContactId, FactId, OfferId, RoomId, Slug};
 use super::purpose::Purpose;
+pub use super::words::*;
 
 mod words;
 
@@ -110,6 +111,33 @@ hear! {
         text: String,
         /// Links of an MMS.
         #[serde(default)] media: Option<Vec<Media>>,
+        /// When the carrier took it.
+        received_at: Timestamp,
+    }
+    /// A part of a customer's text, handed over by a carrier that does not join parts.
+    PartReceived = "part.received" times [received_at] maybe [] {
+        /// Slug of the carrier's connection.
+        carrier: Slug,
+        /// The carrier's own id of this part.
+        #[serde(default)] carrier_sms_id: Option<String>,
+        /// The customer's number, E.164 (or a short code's digits).
+        from: String,
+        /// Our number, E.164 with +, or a short code's digits.
+        to: String,
+        /// Of a short code in `from`: ISO 3166-1 alpha-2.
+        #[serde(default)] from_country: Option<String>,
+        /// Of a short code in `to`: ISO 3166-1 alpha-2.
+        #[serde(default)] to_country: Option<String>,
+        /// The number that holds the parts together.
+        reference: u16,
+        /// Which part, from 1.
+        part: u8,
+        /// How many there are, from 1.
+        total: u8,
+        /// How the octets are read, once joined.
+        alphabet: Alphabet,
+        /// Of this part, without its header, in hex; gsm7 unpacked, one septet an octet. At most 1,024 octets.
+        octets: String,
         /// When the carrier took it.
         received_at: Timestamp,
     }

@@ -67,6 +67,8 @@ uuid_ids! {
     SmsId,
     /// Of a call to a program, a flow's or one that tells an application.
     CallId,
+    /// Of a medium that came with a text.
+    MediaId,
 }
 
 /// Namespace of ids that are derived from carriers' ids.

@@ -4,8 +4,10 @@ pub mod due;
 pub mod envelope;
 pub mod heard;
 pub mod ids;
+pub mod media;
 pub mod purpose;
 pub mod said;
+pub mod words;
 
 /// Declares facts: the struct, its name on the wire and where it goes.
 macro_rules! facts {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::heard::AgentState;
+use super::heard::{AgentState, Media};
 use super::ids::{ContactId, EntryId, FactId, OfferId, RoomId, SessionId, Slug, SmsId};
 
 macro_rules! words {
@@ -27,7 +27,7 @@ macro_rules! words {
         }
     )+};
 }
-
+pub(super) use words;
 words! {
     /// SMS or chat.
     Channel { Sms = "sms", Chat = "chat" }
@@ -328,6 +328,8 @@ super::facts! {
         to: String,
         /// What was written.
         text: String,
+        /// Links to send along.
+        #[serde(default, skip_serializing_if = "Option::is_none")] media: Option<Vec<Media>>,
         /// Slug of the carrier's connection.
         carrier: Slug,
     }

@@ -70,8 +70,18 @@ pub async fn say(
     let mut said = vec![entry::say(&written, &ends)];
     if let (Some(id), Some(carrier)) = (sms_id, carrier.cloned()) {
         let (room_id, entry_id, seq) = (written.room_id, written.id, written.seq);
-        let outbound =
-            Outbound { id, room_id, entry_id, seq, ends, carrier, text, is_confirmation: false, caused_by: cause };
+        let outbound = Outbound {
+            id,
+            room_id,
+            entry_id,
+            seq,
+            ends,
+            carrier,
+            text,
+            media: None,
+            is_confirmation: false,
+            caused_by: cause,
+        };
         outbound::request(tx, now, &[&outbound]).await?;
         said.push(outbound::say(now, &outbound));
     }

@@ -12,6 +12,7 @@ use crate::facts::envelope::{Fact, Publication};
 use crate::facts::ids::{ContactId, EntryId, FactId, RoomId, Slug, SmsId};
 use crate::facts::said::{Author, Direction, EntryAppended};
 use crate::failure::Failure;
+use crate::media;
 
 /// A line.
 #[derive(Clone, Debug)]
@@ -111,7 +112,7 @@ pub async fn append(tx: &Transaction<'_>, entries: &[&Entry]) -> Result<(), Fail
         ],
     )
     .await?;
-    Ok(())
+    media::keep(tx, entries).await
 }
 
 /// The entries that these facts brought, with their rooms' ends: for repeats.

@@ -2,6 +2,7 @@
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::room::Ends;
 use super::sql;
@@ -28,6 +29,8 @@ pub struct Outbound {
     pub carrier: Slug,
     /// What was written.
     pub text: String,
+    /// Links to send along.
+    pub media: Option<Value>,
     /// The one confirmation of an opt-out, which passes the block it just made.
     pub is_confirmation: bool,
     /// By which fact.
@@ -78,7 +81,7 @@ pub async fn request(tx: &Transaction<'_>, now: Timestamp, texts: &[&Outbound]) 
 }
 
 const JOINED: &str = "select s.id, s.room_id, s.entry_id, s.seq, s.carrier, e.text, s.is_confirmation, s.caused_by,
-       s.requested_at, r.tenant, r.channel, r.our_number, r.our_country, r.customer_number
+       s.requested_at, r.tenant, r.channel, r.our_number, r.our_country, r.customer_number, e.media
      from sms s join entries e on e.room_id = s.room_id and e.seq = s.seq join rooms r on r.id = s.room_id";
 
 fn from_row(row: &tokio_postgres::Row) -> Outbound {
@@ -92,6 +95,7 @@ fn from_row(row: &tokio_postgres::Row) -> Outbound {
         is_confirmation: row.get(6),
         caused_by: row.get(7),
         ends: Ends::of_row(row, 9),
+        media: row.get("media"),
     }
 }
 
@@ -128,6 +132,7 @@ pub fn say_again(now: Timestamp, text: &Outbound, cause: FactId) -> Publication 
         from_country: Some(text.ends.our_country.clone()).filter(|c| !c.is_empty()),
         to: text.ends.customer_number.clone(),
         text: text.text.clone(),
+        media: text.media.clone().and_then(|links| serde_json::from_value(links).ok()),
         carrier: text.carrier.clone(),
     };
     Publication::of(&said, text.ends.scope())

@@ -61,6 +61,10 @@ refusals! {
     OptedOut = "opted_out", "The customer has opted out of texts from this number.";
     /// Empty, or longer than allowed.
     TextLength = "text_length", "A text has 1 to 1,600 characters (a note 1 to 10,000).";
+    /// The number's carrier sends none.
+    NoMedia = "no_media", "The carrier of this number sends no media; write the link into the text.";
+    /// Not what can be sent along.
+    BadMedia = "bad_media", "At most 10 media may go along, each a link with http:// or https://.";
     /// No number to send from.
     NoNumber = "no_number", "Say which of our numbers to text from, or a skill that has one.";
     /// The customer's number cannot be one.

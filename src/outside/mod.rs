@@ -1,8 +1,9 @@
 //! The one HTTP client for addresses that a tenant chose. A name is resolved once, every address of it is judged, and the
-//! connection goes to an address that was judged: a name that changes between the two gains nothing. No redirects, no
-//! proxy, no cookies; a time-out over all, and a largest answer.
+//! connection goes to an address that was judged: a name that changes between the two gains nothing. No proxy, no cookies,
+//! no redirect that is not judged like the first address; a time-out over all, and a largest answer.
 
 pub mod addresses;
+pub mod fetch;
 pub mod form;
 
 use std::net::{IpAddr, SocketAddr};
@@ -91,7 +92,7 @@ impl Outside {
         serde_json::from_slice(&bytes).map_err(|_| "no_json")
     }
 
-    /// A client for one call to this address, whose host's addresses were judged.
+    /// A client for one address: its host resolved and judged, nothing followed, repeated or handed on.
     async fn client(&self, url: &Url, within: Duration) -> Result<Client, Word> {
         if !["http", "https"].contains(&url.scheme()) {
             return Err("bad_url");

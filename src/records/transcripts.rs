@@ -35,6 +35,12 @@ pub enum Of {
 
 const COLUMNS: &str =
     "id, tenant, channel, our_number, customer_number, opened_at, closed_at, close_reason, outcome, agents";
+/// The links of an entry: what is known of a customer's, else as they were written.
+const MEDIA: &str = "case when e.media is not null then coalesce(
+    (select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+              'id', m.id, 'url', m.url, 'type', m.type, 'state', m.state, 'reason', m.reason,
+              'stored_type', m.stored_type, 'size', m.size, 'sha256', encode(m.sha256, 'hex'))) order by m.nr)
+     from media m where m.entry_id = e.id), e.media) end";
 const NEWEST: &str = "closed_at is not null order by opened_at desc, id limit $2";
 
 impl Of {
@@ -78,9 +84,9 @@ impl Of {
              left join lateral (
                select jsonb_agg(jsonb_build_object(
                         'seq', e.seq, 'author', e.author, 'agent', e.agent, 'kind', e.kind, 'direction', e.direction,
-                        'text', e.text, 'at', e.at, 'parts', e.parts, 'flags', e.flags, 'media', e.media,
+                        'text', e.text, 'at', e.at, 'parts', e.parts, 'flags', e.flags, 'media', {MEDIA},
                         'state', coalesce(s.state, case when e.direction = 'inbound' then 'received' else 'posted' end),
-                        'reason', s.reason) order by e.seq) as entries
+                        'reason', s.reason, 'resent', nullif(s.resent, 0)) order by e.seq) as entries
                from entries e left join sms s on s.id = e.sms_id where e.room_id = r.id) e on true
              order by r.opened_at desc, r.id",
             self.rooms().0
@@ -106,7 +112,9 @@ fn transcript(row: &Row) -> Value {
     for entry in entries.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
         let at = entry.get("at").and_then(Value::as_str).and_then(|at| at.parse::<Timestamp>().ok());
         entry.insert("at".into(), json!(at.map(|at| at.to_string())));
-        entry.retain(|key, value| !value.is_null() || !["agent", "flags", "media", "reason"].contains(&key.as_str()));
+        entry.retain(|key, value| {
+            !value.is_null() || !["agent", "flags", "media", "reason", "resent"].contains(&key.as_str())
+        });
     }
     json!({
         "room_id": row.get::<_, Uuid>("id"),

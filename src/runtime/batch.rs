@@ -36,6 +36,8 @@ const HOLD: Duration = Duration::from_mins(1);
 pub trait Handler: Send + Sync + 'static {
     /// The worker's name.
     const NAME: &'static str;
+    /// Most messages at once.
+    const MOST: usize = BATCH;
     /// What it hears.
     type Fact: Decode;
     /// Outcomes, after commit.

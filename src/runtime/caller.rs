@@ -23,6 +23,7 @@ pub struct Calling<C>(pub C);
 
 impl<C: Caller> Handler for Calling<C> {
     const NAME: &'static str = C::NAME;
+    const MOST: usize = C::MOST;
     type Fact = C::Fact;
 
     async fn run(&self, pool: &Pool, batch: &[Message<C::Fact>]) -> Result<Vec<Outcome>, Failure> {

@@ -17,7 +17,7 @@ use lapin::{Channel, Consumer};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::batch::{BATCH, Handler, InTransaction, Runner};
+use super::batch::{Handler, InTransaction, Runner};
 use super::caller::Calling;
 use super::clock::Stopwatch;
 use super::gate::{Feed, Gate};
@@ -30,8 +30,6 @@ use crate::amqp::{Lost, patiently};
 use crate::facts::envelope::Decode;
 use crate::retry::Waits;
 
-/// Messages under way per queue: two batches.
-const PREFETCH: u16 = 256;
 /// After so long a build counts as one that held.
 const STANDS: Duration = Duration::from_secs(30);
 
@@ -214,7 +212,9 @@ async fn consume<H: Handler>(
 ) -> Result<(), Lost> {
     let runner = Runner::new(host.pool.clone(), host.publisher.clone(), handler);
     let channel = host.link.consuming().await?;
-    patiently("qos", channel.basic_qos(PREFETCH, BasicQosOptions::default())).await?;
+    // under way per queue: two batches
+    let prefetch = u16::try_from(H::MOST * 2).unwrap_or(u16::MAX);
+    patiently("qos", channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
     let consumer = patiently(
         "consume",
         channel.basic_consume(
@@ -244,7 +244,7 @@ async fn drain<H: Handler>(
         let batch = tokio::select! {
             biased;
             () = host.stop.cancelled() => return Ok(()),
-            batch = feed.take() => batch?,
+            batch = feed.take(H::MOST) => batch?,
         };
         // while the broker is blocked nothing can be published, so nothing is begun
         while *blocked.borrow_and_update() {
@@ -297,14 +297,14 @@ struct Deliveries {
 }
 
 impl Deliveries {
-    /// What is there, at least one message and at most a batch: no lingering.
-    async fn take(&mut self) -> Result<Vec<Delivery>, Lost> {
+    /// What is there, at least one message and at most so many: no lingering.
+    async fn take(&mut self, most: usize) -> Result<Vec<Delivery>, Lost> {
         let ended = || Lost("the stream of deliveries ended".into());
         let mut batch: Vec<Delivery> = self.kept.drain(..).collect();
         if batch.is_empty() {
             batch.push(self.consumer.next().await.ok_or_else(ended)??);
         }
-        while batch.len() < BATCH {
+        while batch.len() < most {
             match self.consumer.next().now_or_never() {
                 Some(Some(delivery)) => batch.push(delivery?),
                 Some(None) => return Err(ended()),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
+use super::batch::BATCH;
 use crate::facts::envelope::{Decode, Message, Publication, Reason};
 use crate::failure::Failure;
 
@@ -75,6 +76,8 @@ pub trait Caller: Send + Sync + 'static {
     const NAME: &'static str;
     /// Keyed by conversation.
     const PARTITIONED: bool = false;
+    /// Most messages at once.
+    const MOST: usize = BATCH;
     /// What it hears.
     type Fact: Decode;
     /// What a claim hands to its call.

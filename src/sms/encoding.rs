@@ -10,6 +10,8 @@ use std::sync::LazyLock;
 
 use unicode_segmentation::GraphemeCursor;
 
+use crate::facts::words::Alphabet;
+
 static ALPHABET: &str = include_str!("data/gsm0338.tsv");
 
 /// In a code of the tables below: stands behind the escape.
@@ -72,6 +74,24 @@ pub enum Encoding {
     Gsm7,
     /// UTF-16 code units: 70, or 67 in each of several parts.
     Ucs2,
+}
+
+impl From<Alphabet> for Encoding {
+    fn from(alphabet: Alphabet) -> Self {
+        match alphabet {
+            Alphabet::Gsm7 => Self::Gsm7,
+            Alphabet::Ucs2 => Self::Ucs2,
+        }
+    }
+}
+
+impl From<Encoding> for Alphabet {
+    fn from(encoding: Encoding) -> Self {
+        match encoding {
+            Encoding::Gsm7 => Self::Gsm7,
+            Encoding::Ucs2 => Self::Ucs2,
+        }
+    }
 }
 
 /// The width of the number that holds the parts of a text together, and so the length of their header

@@ -1,7 +1,7 @@
 //! Outbound texts as rows on their way to a carrier: read under a lock, and moved along the states by one guarded
 //! statement, so that a late or repeated hand never moves one backwards. Calls nobody; receipts are elsewhere.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
@@ -47,7 +47,9 @@ pub struct Sms {
     pub tries_since: Option<Timestamp>,
     /// The `sms.requested` under which it was held.
     pub held_by: Option<FactId>,
-    /// Until when it is held for quiet hours.
+    /// Not a conversation's: informational or promotional.
+    pub is_bulk: bool,
+    /// Until when it is held, for quiet hours or its pace.
     pub not_before: Option<Timestamp>,
     /// When the carrier took it.
     pub submitted_at: Option<Timestamp>,
@@ -80,6 +82,7 @@ impl Sms {
             claimed_at: row.get("claimed_at"),
             tries_since: row.get("tries_since"),
             held_by: row.get("held_by"),
+            is_bulk: row.get("is_bulk"),
             not_before: row.get("not_before"),
             submitted_at: row.get("submitted_at"),
             final_at: row.get("final_at"),
@@ -95,7 +98,8 @@ pub async fn lock(tx: &Transaction<'_>, ids: &[SmsId]) -> Result<HashMap<SmsId, 
     let rows = sql::rows(
         tx,
         "select id, tenant, room_id, entry_id, seq, our_number, our_country, customer_number, carrier, state, reason,
-                is_confirmation, claimed_at, tries_since, held_by, not_before, submitted_at, final_at
+                is_confirmation, claimed_at, tries_since, held_by, not_before, submitted_at, final_at,
+                purpose <> 'conversational' and not is_confirmation as is_bulk
          from sms where id = any($1) order by id for update",
         &[&ids],
     )
@@ -217,6 +221,71 @@ const ADVANCE: &str = "
             else false
           end
     returning s.id";
+
+/// Those of these that are tried for longer than their tenant lets texts be tried.
+///
+/// # Errors
+/// Contention or a database that is away.
+pub async fn expired(tx: &Transaction<'_>, now: Timestamp, ids: &[SmsId]) -> Result<HashSet<SmsId>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "select s.id from sms s join entries e on e.room_id = s.room_id and e.seq = s.seq join tenants t on t.id = s.tenant
+         where s.id = any($1) and s.state in ('requested', 'held') and not s.is_confirmation
+           and e.at < $2::timestamptz - make_interval(secs => t.text_validity_s)",
+        &[&ids, &now],
+    )
+    .await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// A text to be held until its time: with the `sms.requested` that is being handled, and why.
+pub type Hold = (SmsId, FactId, Timestamp, &'static str);
+
+/// Holds texts until their time.
+///
+/// # Errors
+/// Contention or a database that is away.
+pub async fn hold(tx: &Transaction<'_>, held: &[Hold]) -> Result<(), Failure> {
+    if held.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<SmsId> = held.iter().map(|(id, ..)| *id).collect();
+    let causes: Vec<FactId> = held.iter().map(|(_, cause, ..)| *cause).collect();
+    let until: Vec<Timestamp> = held.iter().map(|(_, _, until, _)| *until).collect();
+    let why: Vec<&str> = held.iter().map(|(.., why)| *why).collect();
+    sql::touch(
+        tx,
+        "update sms s set state = 'held', reason = h.why, held_by = h.cause, tries_since = null, not_before = h.until
+         from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[]) as h (id, cause, until, why)
+         where s.id = h.id and s.state in ('requested', 'held')",
+        &[&ids, &causes, &until, &why],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Texts whose time has come, at most so many of each tenant and one of each in turn; put off by a minute, so that they are
+/// asked for once a minute until they were claimed.
+///
+/// # Errors
+/// Contention or a database that is away.
+pub async fn release(tx: &Transaction<'_>, now: Timestamp, most: i64) -> Result<Vec<SmsId>, Failure> {
+    let rows = sql::rows(
+        tx,
+        "with due as (
+           select d.id, row_number() over (partition by t.id order by d.not_before, d.room_id, d.seq) as rank
+           from tenants t cross join lateral (
+             select id, not_before, room_id, seq from sms
+             where tenant = t.id and state = 'held' and not_before <= $1
+               and (requested_at < not_before or requested_at < $1::timestamptz - interval '1 minute')
+             order by not_before, room_id, seq limit $2 for update skip locked) d),
+         released as (update sms s set requested_at = $1 from due where s.id = due.id returning s.id)
+         select id from due order by rank, id",
+        &[&now, &most],
+    )
+    .await?;
+    Ok(rows.iter().map(|row| row.get("id")).collect())
+}
 
 /// Marks texts that wait for their turn as tried, so that the wait has an end.
 ///

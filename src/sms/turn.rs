@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::quiet::HELD;
 use super::sending::Sms;
 use crate::facts::ids::{FactId, RoomId, SmsId};
 use crate::facts::said::SmsStatus;
@@ -46,8 +47,8 @@ pub enum Turn {
     Send,
     /// Later: the word why.
     Wait(&'static str),
-    /// Not before then: held for quiet hours, and in nobody's way.
-    Quiet(Timestamp),
+    /// Not before then: held, why, and in nobody's way.
+    Until(Timestamp, &'static str),
     /// It has waited long enough: as a row from now on.
     Hold(&'static str),
     /// Never: consent was withdrawn.
@@ -75,7 +76,7 @@ pub fn decide(now: Timestamp, asked: &[Asked<'_>], unsent: &[(RoomId, i32, SmsId
         let before = rooms.get(&sms.room_id).map_or(&[][..], Vec::as_slice);
         let is_next = before.iter().all(|(seq, id)| *seq >= sms.seq || settled.contains(id));
         let turn = if met.insert(sms.id) { decide_one(now, message, is_next) } else { Turn::Wait("sent_beside") };
-        if matches!(turn, Turn::Send | Turn::OptedOut | Turn::Refuse(_) | Turn::Quiet(_) | Turn::Unanswered) {
+        if matches!(turn, Turn::Send | Turn::OptedOut | Turn::Refuse(_) | Turn::Until(..) | Turn::Unanswered) {
             settled.insert(sms.id);
         }
         turns.push(turn);
@@ -106,7 +107,7 @@ fn decide_one(now: Timestamp, asked: &Asked<'_>, is_next: bool) -> Turn {
         return Turn::Refuse(word);
     }
     if let Some(until) = asked.quiet {
-        return Turn::Quiet(until);
+        return Turn::Until(until, HELD);
     }
     let why = match (is_next, asked.paused) {
         (true, None) => return Turn::Send,
@@ -152,6 +153,7 @@ mod tests {
             claimed_at: None,
             tries_since: None,
             held_by: None,
+            is_bulk: false,
             not_before: None,
             submitted_at: None,
             final_at: None,

@@ -13,7 +13,7 @@ mod statements;
 
 use statements::{LIMITS, end_of, upsert_of};
 
-use super::file::TenantFile;
+use super::file::{Pace, TenantFile};
 use super::reader::Mistake;
 use crate::facts::ids::Slug;
 use crate::failure::Failure;
@@ -167,9 +167,19 @@ fn of_tenant(file: &TenantFile) -> Value {
         "time_zone": text(&file.time_zone), "stop": texts[0], "start": texts[1], "help": texts[2],
         "sms_slots": file.slots_of("sms"), "chat_slots": file.slots_of("chat"),
         "quiet_hours": serde_json::to_value(&file.quiet_hours.policy).unwrap_or_default(),
+        "text_validity_s": file.unanswered.validity_s, "unanswered": file.unanswered.policy,
+        "unanswered_after_s": file.unanswered.after_s,
+        "paces": file.paces.iter().map(|pace| json!(pace.policy(numbers_of(file, pace)))).collect::<Vec<_>>(),
         "consent_scope": file.consent.scope(), "ask": file.consent.ask(&name), "consent_texts": file.consent.texts(),
         "flood_texts": file.consent.flood_texts, "flood_s": file.consent.flood_s,
     })
+}
+
+/// The numbers of a pace's points of contact.
+fn numbers_of(file: &TenantFile, pace: &Pace) -> Vec<String> {
+    let is_in = |id: &super::reader::At<Slug>| pace.points.iter().any(|point| point.value == id.value);
+    let points = file.points.iter().filter(|point| point.id.as_ref().is_some_and(is_in));
+    points.filter_map(|point| point.number.as_ref().map(|at| at.value.clone())).collect()
 }
 
 /// What STOP, START and HELP answer when the file does not say it.
@@ -188,7 +198,8 @@ async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
         "select 0 as place, id, jsonb_build_object('name', name, 'sms_messaging', sms_messaging, 'time_zone', time_zone,
                 'stop', stop_text, 'start', start_text, 'help', help_text, 'sms_slots', sms_slots, 'chat_slots', chat_slots,
                 'consent_scope', consent_scope, 'ask', ask_text, 'consent_texts', consent_texts, 'flood_texts', flood_texts,
-                'flood_s', flood_s, 'quiet_hours', quiet_hours) as row
+                'flood_s', flood_s, 'quiet_hours', quiet_hours, 'paces', paces, 'text_validity_s', text_validity_s, 'unanswered', unanswered,
+                'unanswered_after_s', unanswered_after_s) as row
          from tenants where id = $1
          union all
          select 1, id, jsonb_build_object('kind', kind, 'url', url, 'settings', settings, 'opt_outs', opt_outs)

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::file::{self, Agent, Point, Skill, TenantFile};
+use super::file::{self, Agent, Pace, Point, Skill, TenantFile};
 use super::reader::{At, Mistake, nearest};
 use super::rules;
 use crate::facts::ids::Slug;
@@ -29,12 +29,16 @@ pub fn read(text: &str) -> Result<TenantFile, Vec<Mistake>> {
 pub fn check(file: &TenantFile) -> Vec<Mistake> {
     let mut check = Check { file, mistakes: Vec::new() };
     check.switch();
-    check.time_zone();
+    check.zone(file.time_zone.as_ref());
+    for pace in &file.paces {
+        check.pace(pace);
+    }
     check.twice("skill", file.skills.iter().filter_map(|s| s.id.as_ref()));
     check.twice("team", file.teams.iter().filter_map(|t| t.id.as_ref()));
     check.twice("agent", file.agents.iter().filter_map(|a| a.id.as_ref()));
     check.twice("point of contact", file.points.iter().filter_map(|p| p.id.as_ref()));
     check.twice("carrier", file.carriers.iter().filter_map(|c| c.id.as_ref()));
+    check.twice("pace", file.paces.iter().filter_map(|p| p.id.as_ref()));
     check.twice("code", file.codes.iter().filter_map(|c| c.id.as_ref()));
     check.skills();
     check.agents();
@@ -67,8 +71,8 @@ impl Check<'_> {
         }
     }
 
-    fn time_zone(&mut self) {
-        let Some(zone) = &self.file.time_zone else { return };
+    fn zone(&mut self, zone: Option<&At<String>>) {
+        let Some(zone) = zone else { return };
         if jiff::tz::TimeZone::get(&zone.value).is_ok() {
             return;
         }
@@ -322,6 +326,20 @@ impl Check<'_> {
                 None => "mend the number or the country".into(),
             };
             self.say(line, what, instead);
+        }
+    }
+
+    fn pace(&mut self, pace: &Pace) {
+        self.zone(pace.day_zone.as_ref());
+        if let Some(carrier) = &pace.carrier {
+            let carriers: Vec<&Slug> =
+                self.file.carriers.iter().filter_map(|c| c.id.as_ref()).map(|id| &id.value).collect();
+            self.knows("carrier", "carriers", carrier, &carriers);
+        }
+        let points = self.file.points.iter().filter(|point| point.number.is_some());
+        let points: Vec<&Slug> = points.filter_map(|p| p.id.as_ref()).map(|id| &id.value).collect();
+        for point in &pace.points {
+            self.knows("point of contact with a number", "points_of_contact", point, &points);
         }
     }
 

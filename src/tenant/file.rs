@@ -11,11 +11,15 @@ use crate::facts::ids::Slug;
 
 mod applications;
 mod carriers;
+mod paces;
 mod quiet_hours;
+mod unanswered;
 
 pub use applications::Application;
 pub use carriers::Carrier;
+pub use paces::Pace;
 pub use quiet_hours::QuietHours;
+pub use unanswered::Unanswered;
 
 /// A tenant's file. What is required and missing (`None`) has been reported.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +38,8 @@ pub struct TenantFile {
     pub texts: [Option<At<String>>; 3],
     /// Quiet hours; what is left out has its default.
     pub quiet_hours: QuietHours,
+    /// How long a text is tried, and what becomes of one whose answer was lost.
+    pub unanswered: Unanswered,
     /// `[consent]`.
     pub consent: Consent,
     /// Slots that a contact takes, where the file says it: by SMS, by chat.
@@ -52,6 +58,8 @@ pub struct TenantFile {
     pub carriers: Vec<Carrier>,
     /// Why agents may be unavailable; none: any code.
     pub codes: Vec<Code>,
+    /// How fast texts may leave.
+    pub paces: Vec<Pace>,
     /// Programs that send texts by the gateway.
     pub applications: Vec<Application>,
 }
@@ -201,19 +209,17 @@ pub fn read(text: &str) -> (TenantFile, Vec<Mistake>) {
 impl Reader<'_> {
     fn file(&mut self, root: &DeTable<'_>) -> TenantFile {
         let top = Part { what: "the file", line: 1, table: root };
-        let lists = ["skills", "teams", "agents", "points_of_contact", "carriers", "codes", "applications"];
+        let sections = ["texts", "consent", "channels", "quiet_hours", "unanswered"];
+        let lists = ["skills", "teams", "agents", "points_of_contact", "carriers", "codes", "paces", "applications"];
         self.known(
             top,
-            &[
-                &["tenant", "name", "sms_messaging", "time_zone", "texts", "consent", "channels", "quiet_hours"][..],
-                &lists[..],
-            ]
-            .concat(),
+            &[&["tenant", "name", "sms_messaging", "time_zone", "text_validity_s"][..], &sections[..], &lists[..]]
+                .concat(),
         );
-        let mut sections = Vec::new();
-        for section in ["texts", "consent", "channels", "quiet_hours"].into_iter().chain(lists) {
+        let mut found = Vec::new();
+        for section in sections.into_iter().chain(lists) {
             if let Some(value) = root.get(section) {
-                sections.push(At { value: section, line: self.line(value) });
+                found.push(At { value: section, line: self.line(value) });
             }
         }
         TenantFile {
@@ -226,13 +232,15 @@ impl Reader<'_> {
             consent: self.consent(top),
             slots: self.channels(top),
             quiet_hours: self.quiet_hours(top),
-            sections,
+            unanswered: self.unanswered(top),
+            sections: found,
             skills: self.list(top, "skills", "the skill", Self::skill),
             teams: self.list(top, "teams", "the team", Self::team),
             agents: self.list(top, "agents", "the agent", Self::agent),
             points: self.list(top, "points_of_contact", "the point of contact", Self::point),
             carriers: self.list(top, "carriers", "the carrier", Self::carrier),
             codes: self.list(top, "codes", "the code", Self::code),
+            paces: self.list(top, "paces", "the pace", Self::pace),
             applications: self.list(top, "applications", "the application", Self::application),
         }
     }

@@ -13,6 +13,7 @@ pub mod dev;
 pub mod end;
 pub mod flow;
 pub mod health;
+pub mod media;
 pub mod partitions;
 pub mod replay;
 pub mod run;

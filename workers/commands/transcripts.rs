@@ -122,6 +122,22 @@ fn seconds(time: &str) -> String {
     time.split_once('.').map_or_else(|| time.to_owned(), |(whole, _)| format!("{whole}Z"))
 }
 
+/// The text, and a line for each medium.
+fn said(entry: &Value) -> String {
+    let text = word(entry, "text").replace(char::is_control, " ");
+    let media = entry["media"].as_array().into_iter().flatten().map(|medium| {
+        let words = ["stored_type", "type"].iter().find_map(|name| medium[name].as_str()).unwrap_or("-");
+        let size = medium["size"].as_i64().map(|size| format!(", {size} bytes")).unwrap_or_default();
+        let reason = medium["reason"].as_str().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let told = match (medium["id"].as_str(), medium["state"].as_str()) {
+            (Some(id), Some(state)) => format!("[{words}{size}: {state}{reason}, medium {id}]"),
+            _ => format!("[{words}: {}]", word(medium, "url")),
+        };
+        told.replace(char::is_control, " ")
+    });
+    std::iter::once(text).chain(media).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
 fn show(room: &Value) {
     println!(
         "room {} · {} · {} with {} · {} to {} · agents {} · {}",
@@ -157,7 +173,7 @@ fn show(room: &Value) {
             word(entry, "direction").to_owned(),
             entry["parts"].to_string(),
             state,
-            word(entry, "text").replace(char::is_control, " "),
+            said(entry),
         ]);
     }
     println!("{table}\n");

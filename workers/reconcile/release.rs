@@ -1,5 +1,5 @@
-//! The pass of quiet hours: texts held until now are requested anew. `send_sms` reads consent and hours again when it
-//! claims them; this decides nothing.
+//! The pass of what was held until now, for quiet hours or its pace: requested anew, tenant by tenant. `send_sms` reads
+//! consent, hours and paces again when it claims them; this decides nothing.
 
 use std::time::Duration;
 
@@ -11,8 +11,10 @@ use texthub::hub::outbound;
 use texthub::runtime::clock;
 use texthub::runtime::worker::{Context, Pass};
 use texthub::sms::quiet::rows;
+use texthub::sms::sending;
 
-/// Texts a round: at eight o'clock a queue of them leaves at this pace a second, and live conversation beside it.
+/// Texts a round of each tenant: at eight o'clock a queue of them leaves at this pace a second, and live conversation
+/// beside it.
 const PAGE: i64 = 200;
 
 /// The pass.
@@ -23,7 +25,7 @@ impl Pass for Release {
     const EVERY: Duration = Duration::from_secs(1);
 
     async fn round(&self, tx: &Transaction<'_>, ctx: &Context) -> Result<Vec<Publication>, Failure> {
-        let due = rows::release(tx, ctx.now, PAGE).await?;
+        let due = sending::release(tx, ctx.now, PAGE).await?;
         let held = i32::try_from(rows::held(tx).await?).unwrap_or(i32::MAX);
         metrics::gauge!("texthub_quiet_held_texts").set(f64::from(held));
         let texts = outbound::of_ids(tx, &due).await?;

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use texthub::facts::envelope::{Fact, Message, Publication};
-use texthub::facts::said::{SmsFailed, SmsHeld, SmsSubmitted, SmsUnanswered, SubmittedPart};
-use texthub::sms::quiet;
+use texthub::facts::said::{SmsFailed, SmsHeld, SmsStatus, SmsSubmitted, SmsUnanswered, SubmittedPart};
+use texthub::runtime::worker::Outcome;
 use texthub::sms::sending::Sms;
 
 use super::ToSend;
@@ -30,9 +30,15 @@ pub(super) fn held(message: &Message<ToSend>, sms: &Sms, at: Timestamp, reason: 
     Publication::of(&waits(message, sms, at, reason), sms.scope()).traced(message.traceparent.as_deref())
 }
 
-/// For quiet hours.
-pub(super) fn held_until(message: &Message<ToSend>, sms: &Sms, at: Timestamp, until: Timestamp) -> Publication {
-    let fact = SmsHeld { until: Some(until), ..waits(message, sms, at, quiet::HELD) };
+/// Until its time: for quiet hours, or its pace.
+pub(super) fn held_until(
+    message: &Message<ToSend>,
+    sms: &Sms,
+    at: Timestamp,
+    until: Timestamp,
+    why: &str,
+) -> Publication {
+    let fact = SmsHeld { until: Some(until), ..waits(message, sms, at, why) };
     Publication::of(&fact, sms.scope()).traced(message.traceparent.as_deref())
 }
 
@@ -60,4 +66,24 @@ pub(super) fn submitted(message: &Message<ToSend>, sms: &Sms, at: Timestamp, par
         reason: None,
     };
     Publication::of(&fact, sms.scope()).traced(message.traceparent.as_deref())
+}
+
+/// What a text that is further already comes to for this message: the same as the first time.
+pub(super) fn say_again(
+    message: &Message<ToSend>,
+    sms: &Sms,
+    parts: Option<&Vec<SubmittedPart>>,
+    now: Timestamp,
+) -> Outcome {
+    let reason = sms.reason.as_deref().unwrap_or_default();
+    let publication = match (sms.submitted_at, sms.state) {
+        (Some(at), _) => submitted(message, sms, at, parts.cloned().unwrap_or_default()),
+        (None, SmsStatus::Held) => match sms.not_before {
+            Some(until) => held_until(message, sms, now, until, reason),
+            None => held(message, sms, now, reason),
+        },
+        (None, SmsStatus::Failed) => failed(message, sms, sms.final_at.unwrap_or(now), reason),
+        (None, _) => unanswered(message, sms, sms.claimed_at.unwrap_or(now), reason),
+    };
+    Outcome::Done(vec![publication])
 }

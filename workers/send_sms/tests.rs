@@ -1,6 +1,7 @@
 //! On a migrated database and against the simulator over HTTP: what is sent, what is never sent again, and that a batch,
 //! its messages one by one, and every message doubled come to the same rows and the same publications.
 
+mod pace;
 mod quiet;
 
 use std::collections::{BTreeMap, HashMap};
@@ -21,8 +22,9 @@ use crate::support::database::Database;
 use crate::support::fixtures::{Requested, at, bears, message};
 
 /// A database, a simulated network, and the worker between them.
-struct Bench {
-    database: Database,
+pub struct Bench {
+    /// Migrated.
+    pub database: Database,
     worker: SendSms,
     url: String,
     http: reqwest::Client,
@@ -38,7 +40,7 @@ impl Drop for Bench {
 }
 
 impl Bench {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let folder = std::env::temp_dir().join(format!("texthub-send-sms-{}", texthub::runtime::clock::new_id()));
         let (outbox, said) = mpsc::channel(1024);
         let stop = CancellationToken::new();
@@ -52,19 +54,19 @@ impl Bench {
         Self { database, worker, url, http: reqwest::Client::new(), stop, _running: running, _said: said }
     }
 
-    async fn faults(&self, faults: Value) {
+    pub async fn faults(&self, faults: Value) {
         let set = self.http.put(format!("{}/faults", self.url)).json(&faults).send().await.unwrap();
         assert!(set.status().is_success());
     }
 
     /// The sms ids that the network took, in its order.
-    async fn record(&self) -> Vec<SmsId> {
+    pub async fn record(&self) -> Vec<SmsId> {
         let page: Value = self.http.get(format!("{}/record", self.url)).send().await.unwrap().json().await.unwrap();
         page["submissions"].as_array().unwrap().iter().map(|s| s["sms_id"].as_str().unwrap().parse().unwrap()).collect()
     }
 
     /// Claims, calls and settles a batch at a moment, as the runner does.
-    async fn run(&self, now: Timestamp, batch: &[Message<ToSend>]) -> Vec<Outcome> {
+    pub async fn run(&self, now: Timestamp, batch: &[Message<ToSend>]) -> Vec<Outcome> {
         let ctx = Context { now };
         let claims = self.claim(now, batch).await;
         let (mut outcomes, mut answers, mut rest) = (vec![Outcome::silent(); batch.len()], Vec::new(), HashMap::new());
@@ -92,7 +94,7 @@ impl Bench {
     }
 
     /// Claims only: a process that dies before it calls.
-    async fn claim(&self, now: Timestamp, batch: &[Message<ToSend>]) -> Vec<Claim<Job>> {
+    pub async fn claim(&self, now: Timestamp, batch: &[Message<ToSend>]) -> Vec<Claim<Job>> {
         let mut client = self.database.pool.get().await.unwrap();
         let tx = client.transaction().await.unwrap();
         let claims = self.worker.claim(&tx, &Context { now }, batch).await.unwrap();
@@ -110,12 +112,12 @@ impl Bench {
     }
 }
 
-fn asks(text: &Requested, nr: u32) -> Message<ToSend> {
+pub fn asks(text: &Requested, nr: u32) -> Message<ToSend> {
     let fact = text.fact(nr);
     message(fact.id, SmsRequested::NAME, &fact, ToSend::SmsRequested(fact.clone()))
 }
 
-fn redelivered(text: &Requested) -> Message<ToSend> {
+pub fn redelivered(text: &Requested) -> Message<ToSend> {
     Message { is_redelivered: true, ..asks(text, 0) }
 }
 
@@ -127,7 +129,7 @@ async fn written(pool: &Pool, room: u32, count: i32) -> Vec<Requested> {
     texts
 }
 
-async fn states(pool: &Pool) -> BTreeMap<SmsId, (String, Option<String>)> {
+pub async fn states(pool: &Pool) -> BTreeMap<SmsId, (String, Option<String>)> {
     let client = pool.get().await.unwrap();
     let rows = client.query("select id, state, reason from sms", &[]).await.unwrap();
     rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect()

@@ -101,6 +101,7 @@ fn line(now: Timestamp, cause: FactId, room: &Room, carrier: Slug, text: String)
         ends: room.ends.clone(),
         carrier,
         text,
+        media: None,
         is_confirmation: false,
         caused_by: cause,
     };

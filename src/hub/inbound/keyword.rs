@@ -16,6 +16,7 @@ use crate::hub::outbound::{self, Outbound};
 use crate::hub::room::{self, Closing, Ends};
 use crate::hub::sender::{self, Withheld};
 use crate::hub::session;
+use crate::media;
 use crate::sms::keywords::{self, Keyword, Wish};
 
 pub(super) async fn record(
@@ -64,6 +65,7 @@ pub(super) async fn record(
         said.push(room::say_opened(&room, "keyword"));
     }
     said.extend(entries.iter().map(|e| entry::say(e, &arrival.ends)));
+    said.extend(media::asks(&entry, &arrival.ends));
     said.extend(reply.iter().map(|r| outbound::say(now, &r.1)));
     said.extend(consequences(tx, now, arrival, word, conversation).await?);
     let said = said.into_iter().map(|p| p.traced(arrival.traceparent.as_deref())).collect();
@@ -162,6 +164,7 @@ fn reply(
         ends: Ends::clone(&arrival.ends),
         carrier,
         text,
+        media: None,
         is_confirmation: word.wish == Wish::Stop,
         caused_by: arrival.id,
     };

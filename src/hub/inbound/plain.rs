@@ -15,6 +15,7 @@ use crate::hub::entry::{self, Entry};
 use crate::hub::room::{self, Ends, Room};
 use crate::hub::sender::{self, Withheld};
 use crate::hub::session;
+use crate::media;
 
 pub(super) async fn record(
     tx: &Transaction<'_>,
@@ -137,6 +138,7 @@ fn say(
         conversation.room.as_ref().filter(|r| r.caused_by == arrival.id).map(|r| room::say_opened(r, "inbound")),
     );
     said.push(entry::say(entry, &arrival.ends));
+    said.extend(media::asks(entry, &arrival.ends));
     let is_new = |c: &&Contact| c.caused_by == arrival.id && c.state == "queued";
     said.extend(queued.iter().filter(is_new).map(|c| contact::say_queued(now, c)));
     let in_flow = conversation.contact.as_ref().filter(|c| c.state == "prequeue");
@@ -160,6 +162,7 @@ pub(crate) async fn say_again(
         let list = said.entry(entry.caused_by).or_default();
         list.extend(rooms.iter().filter(|r| r.caused_by == entry.caused_by).map(|r| room::say_opened(r, "inbound")));
         list.push(entry::say(entry, ends));
+        list.extend(media::asks(entry, ends));
         list.extend(
             contacts.iter().filter(|c| c.caused_by == entry.caused_by).map(|c| contact::say_queued(entry.at, c)),
         );

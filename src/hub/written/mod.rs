@@ -1,6 +1,7 @@
-//! What agents write: replies and notes in their rooms, and outreach to customers; what programs do, notices. Each is done or refused; the text,
-//! its row to be sent and the moved deadline stand in one transaction.
+//! What agents write: replies and notes in their rooms, and outreach to customers; what programs do: notices. Each is
+//! done or refused; the text, its row to be sent and the moved deadline stand in one transaction.
 
+mod media;
 pub mod notice;
 pub mod outreach;
 pub mod reply;
@@ -52,7 +53,7 @@ impl Line<'_> {
     fn has_fine_length(&self) -> bool {
         let most = if self.is_note { MAX_NOTE } else { MAX_TEXT };
         // a character has at most four bytes: no need to count those of a monster
-        !self.text.is_empty() && self.text.len() <= most * 4 && self.text.chars().count() <= most
+        (!self.text.is_empty() || self.has_media()) && self.text.len() <= most * 4 && self.text.chars().count() <= most
     }
 
     /// The next entry of a room, and for a text by SMS its row to be sent.
@@ -97,6 +98,7 @@ impl Line<'_> {
             ends: room.ends.clone(),
             carrier,
             text,
+            media: self.media.clone(),
             is_confirmation: false,
             caused_by: self.id,
         });

@@ -5,7 +5,7 @@
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
-use super::Line;
+use super::{Line, media};
 use crate::facts::envelope::Publication;
 use crate::facts::ids::{ContactId, FactId, RoomId, SessionId, Slug};
 use crate::facts::purpose::Purpose;
@@ -60,6 +60,9 @@ pub async fn post(tx: &Transaction<'_>, now: Timestamp, ask: &Outreach<'_>) -> R
         Ok(point) => point,
         Err(why) => return Ok(Posted::Refused(why, Vec::new())),
     };
+    if let Some(why) = media::refusal(tx, &ask.line, point.carrier.as_ref()).await? {
+        return Ok(Posted::Refused(why, Vec::new()));
+    }
     let party = (ask.tenant.as_str(), point.number.as_str(), ask.to);
     if consent::opted_out(tx, &[party]).await?.contains(&true) {
         return Ok(Posted::Refused(Refusal::OptedOut, Vec::new()));

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
-use super::Line;
+use super::{Line, media};
 use crate::facts::envelope::Publication;
 use crate::facts::ids::{FactId, RoomId, Slug};
 use crate::facts::said::ContactOutcome;
@@ -49,6 +49,8 @@ struct Rooms {
     contacts: HashMap<RoomId, Contact>,
     points: HashMap<(Slug, Slug), PointOfContact>,
     opted_out: HashSet<RoomId>,
+    /// Carriers that send no media.
+    without_media: HashSet<Slug>,
     /// Quiet hours of a text in a room, where its purpose is not exempt.
     quiet: HashMap<RoomId, Decision>,
 }
@@ -128,9 +130,19 @@ fn why_not(
     if reply.line.is_note {
         return None;
     }
+    if let Some(why) = reply.line.refuses_media(rooms.carrier_of(room), &rooms.without_media) {
+        return Some(why);
+    }
     let is_never = rooms.quiet.get(&reply.room_id).is_some_and(|decision| decision.never().is_some());
     let is_out = rooms.opted_out.contains(&reply.room_id);
     if is_out { Some(Refusal::OptedOut) } else { is_never.then_some(Refusal::NoHours) }
+}
+
+impl Rooms {
+    fn carrier_of(&self, room: &Room) -> Option<&Slug> {
+        let point = self.points.get(&(room.ends.tenant.clone(), room.point_of_contact.clone()))?;
+        point.carrier.as_ref().filter(|_| room.ends.channel == "sms")
+    }
 }
 
 fn asking(room: &Room) -> Asking<'_> {
@@ -146,7 +158,13 @@ async fn load(tx: &Transaction<'_>, now: Timestamp, replies: &[Reply<'_>]) -> Re
     let slugs: HashSet<(&Slug, &Slug)> = rooms.values().map(|r| (&r.ends.tenant, &r.point_of_contact)).collect();
     let slugs: Vec<(&Slug, &Slug)> = slugs.into_iter().collect();
     let found = point_of_contact::of_rooms(tx, &slugs).await?;
-    let points = found.into_iter().flatten().map(|p| ((p.tenant.clone(), p.id.clone()), p)).collect();
+    let points: HashMap<_, PointOfContact> =
+        found.into_iter().flatten().map(|p| ((p.tenant.clone(), p.id.clone()), p)).collect();
+    let without_media = if replies.iter().any(|reply| reply.line.has_media()) {
+        media::without(tx, &points.values().filter_map(|point| point.carrier.as_ref()).collect::<Vec<_>>()).await?
+    } else {
+        HashSet::new()
+    };
     let by_sms: Vec<&Room> = rooms.values().filter(|r| r.ends.channel == "sms").collect();
     let parties: Vec<consent::Party<'_>> = by_sms
         .iter()
@@ -157,7 +175,7 @@ async fn load(tx: &Transaction<'_>, now: Timestamp, replies: &[Reply<'_>]) -> Re
     let asked: Vec<Asking<'_>> = by_sms.iter().map(|room| asking(room)).collect();
     let decided = quiet::rows::at_request(tx, now, &asked).await?;
     let quiet = by_sms.iter().zip(decided).filter_map(|(room, decision)| Some((room.id, decision?))).collect();
-    Ok(Rooms { rooms, sessions, contacts, points, opted_out, quiet })
+    Ok(Rooms { rooms, sessions, contacts, points, opted_out, without_media, quiet })
 }
 
 async fn known_agents(tx: &Transaction<'_>, replies: &[Reply<'_>]) -> Result<HashSet<(Slug, Slug)>, Failure> {

@@ -8,8 +8,9 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::facts::envelope::{Publication, conversation};
-use crate::facts::heard::{Media, ReceiptReceived, ReceiptStatus, SmsReceived};
+use crate::facts::heard::{Media, PartReceived, ReceiptReceived, ReceiptStatus, SmsReceived};
 use crate::facts::ids::{FactId, Slug};
+use crate::sms::encoding::Encoding;
 
 /// A request to a carrier's webhook.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +57,9 @@ pub enum Rejected {
     NotTheirs(&'static str),
     /// The carrier's, but not understood: kept where an operator sees it. What is wrong, without what was written.
     Unreadable(String),
+    /// Not known yet whether it is theirs, as something has to be fetched first: 503, and nothing is written; it tries
+    /// again. A stable word.
+    NotNow(&'static str),
 }
 
 /// One thing that a carrier says.
@@ -63,6 +67,8 @@ pub enum Rejected {
 pub enum Heard {
     /// A customer's text, whole.
     Text(Text),
+    /// A part of a customer's text, of a carrier that does not join them.
+    Part(Part),
     /// What became of a text of ours.
     Receipt(Report),
     /// Nothing that concerns us; its name.
@@ -92,6 +98,23 @@ pub struct Text {
     pub others: Map<String, Value>,
 }
 
+/// A part of a customer's text: what joins it with the others, and its octets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// The part's own id, numbers, time and fields; its `text` and `media` are empty.
+    pub text: Text,
+    /// The number that holds the parts together.
+    pub reference: u16,
+    /// Which, from 1.
+    pub part: u8,
+    /// Of how many.
+    pub total: u8,
+    /// How the octets are read.
+    pub encoding: Encoding,
+    /// Without header, GSM unpacked; at most 1,024.
+    pub octets: Vec<u8>,
+}
+
 /// What became of a text of ours, or of one of its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
@@ -114,6 +137,7 @@ pub fn facts(carrier: &Slug, now: Timestamp, heard: &[Heard]) -> Vec<Publication
         .iter()
         .filter_map(|heard| match heard {
             Heard::Text(text) => Some(received(carrier, now, text)),
+            Heard::Part(part) => Some(part_received(carrier, now, part)),
             Heard::Receipt(report) => Some(reported(carrier, now, report)),
             Heard::Other(_) => None,
         })
@@ -133,6 +157,29 @@ fn received(carrier: &Slug, now: Timestamp, text: &Text) -> Publication {
         to_country: text.to_country.clone(),
         text: text.text.clone(),
         media: Some(text.media.clone()).filter(|media| !media.is_empty()),
+        received_at: at_most(now, text.received_at),
+    };
+    let scope = conversation(&text.to, text.to_country.as_deref().unwrap_or(""), &text.from);
+    read_from_a_request(Publication::to_the_hub(&fact, scope), &text.others)
+}
+
+fn part_received(carrier: &Slug, now: Timestamp, part: &Part) -> Publication {
+    let (text, octets) = (&part.text, hex(&part.octets));
+    let place = format!("{}/{}/{}", part.reference, part.part, part.total);
+    let content = fingerprint(&[&text.from, &text.to, &place, &octets]);
+    let fact = PartReceived {
+        id: FactId::of_carrier("part.received", carrier, &format!("{}/{content}", text.carrier_sms_id)),
+        carrier: carrier.clone(),
+        carrier_sms_id: Some(text.carrier_sms_id.clone()).filter(|id| !id.is_empty()),
+        from: text.from.clone(),
+        to: text.to.clone(),
+        from_country: text.from_country.clone(),
+        to_country: text.to_country.clone(),
+        reference: part.reference,
+        part: part.part,
+        total: part.total,
+        alphabet: part.encoding.into(),
+        octets,
         received_at: at_most(now, text.received_at),
     };
     let scope = conversation(&text.to, text.to_country.as_deref().unwrap_or(""), &text.from);

@@ -7,29 +7,55 @@ use std::future::Future;
 use std::time::Duration;
 
 use heard::{Heard, Rejected, Request};
-use kind::{Kind, Settings};
+use jiff::Timestamp;
+use kind::Kind;
+use reqwest::Url;
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use crate::facts::heard::Media;
 use crate::facts::ids::{Slug, SmsId};
 use crate::facts::said::SubmittedPart;
+use crate::sms::doubt::Found;
 
+pub mod aws;
+pub mod bandwidth;
 mod base64;
+mod connection;
 pub mod heard;
 mod http;
 pub mod kind;
 pub mod lines;
 pub mod pause;
+pub mod plivo;
+mod reading;
 pub mod simulator;
+pub mod telnyx;
 pub mod twilio;
+pub mod vonage;
+
+pub use connection::Connection;
 
 /// Every kind there is an adapter for.
-pub const KINDS: &[&Kind] = &[&simulator::KIND, &twilio::KIND];
+pub const KINDS: &[&Kind] =
+    &[&simulator::KIND, &twilio::KIND, &telnyx::KIND, &vonage::KIND, &plivo::KIND, &bandwidth::KIND, &aws::KIND];
 
 /// The kind of a name.
 #[must_use]
 pub fn kind_of(name: &str) -> Option<&'static Kind> {
     KINDS.iter().copied().find(|kind| kind.name == name)
+}
+
+/// Whether a kind of carrier sends media along.
+#[must_use]
+pub fn sends_media(kind: &str) -> bool {
+    match kind {
+        "twilio" => twilio::Client::SENDS_MEDIA,
+        "telnyx" => telnyx::Client::SENDS_MEDIA,
+        "plivo" => plivo::Client::SENDS_MEDIA,
+        "bandwidth" => bandwidth::Client::SENDS_MEDIA,
+        _ => false,
+    }
 }
 
 /// A text on its way to a carrier.
@@ -60,8 +86,10 @@ pub enum Sent {
     Refused(String),
     /// Never: the carrier knows that the recipient opted out. Its code.
     OptedOut(String),
-    /// Not now, and certainly not sent: throttled, or away. The carrier's wish, if it had one, and its code.
+    /// Not now, and certainly not sent: away, or its day's count is used up. The carrier's wish, if it had one, and its code.
     NotNow(Option<Duration>, String),
+    /// The same because texts come too fast: the pace of the carrier is halved.
+    TooFast(Option<Duration>, String),
     /// Not this text but the account is refused (sign-in, suspension): nothing goes by this connection until somebody
     /// has looked. Certainly not sent. The carrier's code.
     Account(String),
@@ -73,13 +101,25 @@ pub enum Sent {
 pub trait Carrier: Send + Sync {
     /// The same sms id twice is one text for this carrier, so an unanswered one may be sent again.
     const TAKES_OUR_ID: bool;
+    /// It sends media along.
+    const SENDS_MEDIA: bool = false;
 
     /// Hands over one text, under a time-out of its own.
     fn send(&self, text: &Outgoing) -> impl Future<Output = Sent> + Send;
 
+    /// Looks for a text whose answer was lost: what the carrier took since then that is like it.
+    fn find(&self, _text: &Outgoing, _since: Timestamp) -> impl Future<Output = Found> + Send {
+        std::future::ready(Found::NotTold)
+    }
+
     /// Verifies a request to the carrier's webhook and reads it.
     fn receive(&self, _request: &Request<'_>) -> impl Future<Output = Result<Vec<Heard>, Rejected>> + Send {
         std::future::ready(Err(Rejected::NotTheirs("no_webhook")))
+    }
+
+    /// The `Authorization` to fetch a medium with, where its link is this connection's own and needs one.
+    fn authorization(&self, _url: &Url) -> Option<SecretString> {
+        None
     }
 
     /// What the webhook answers: content type and body.
@@ -116,100 +156,4 @@ pub struct Row {
     pub url: Option<String>,
     /// Under the other keys.
     pub settings: Map<String, Value>,
-}
-
-/// A connection of any kind.
-#[derive(Clone, Debug)]
-pub enum Connection {
-    /// The simulated mobile network.
-    Simulator(simulator::Client),
-    /// Twilio, and whoever speaks as it does.
-    Twilio(twilio::Client),
-}
-
-impl Connection {
-    /// Makes ready to send and to receive; connects only on the first send.
-    ///
-    /// # Errors
-    /// A sentence: an unknown kind, an address that is none, a setting that is missing.
-    pub fn open(row: &Row, settings: &Settings, around: &Surroundings) -> Result<Self, String> {
-        match row.kind.as_str() {
-            "twilio" => twilio::Client::new(row.url.as_deref(), settings, around).map(Self::Twilio),
-            "simulator" => {
-                let url = row.url.as_deref().unwrap_or(&around.simulator_url);
-                simulator::Client::new(url, simulator::Limits::default()).map(Self::Simulator)
-            }
-            name => Err(format!("no adapter for the kind {name:?}")),
-        }
-    }
-
-    /// See [`Carrier::TAKES_OUR_ID`].
-    #[must_use]
-    pub fn takes_our_id(&self) -> bool {
-        fn of<C: Carrier>(_: &C) -> bool {
-            C::TAKES_OUR_ID
-        }
-        match self {
-            Self::Simulator(carrier) => of(carrier),
-            Self::Twilio(carrier) => of(carrier),
-        }
-    }
-
-    /// Hands over one text.
-    pub async fn send(&self, text: &Outgoing) -> Sent {
-        sound(match self {
-            Self::Simulator(carrier) => carrier.send(text).await,
-            Self::Twilio(carrier) => carrier.send(text).await,
-        })
-    }
-
-    /// Verifies and reads a request to the carrier's webhook.
-    ///
-    /// # Errors
-    /// Not the carrier's, or not understood.
-    pub async fn receive(&self, request: &Request<'_>) -> Result<Vec<Heard>, Rejected> {
-        match self {
-            Self::Simulator(carrier) => carrier.receive(request).await,
-            Self::Twilio(carrier) => carrier.receive(request).await,
-        }
-    }
-
-    /// What the webhook answers: content type and body.
-    #[must_use]
-    pub fn answer(&self) -> (&'static str, &'static str) {
-        match self {
-            Self::Simulator(carrier) => carrier.answer(),
-            Self::Twilio(carrier) => carrier.answer(),
-        }
-    }
-}
-
-/// What a carrier says comes from outside: words are cut, and an id that cannot be kept is no answer.
-fn sound(sent: Sent) -> Sent {
-    let word = |code: String| code.chars().filter(|c| !c.is_control()).take(100).collect();
-    let is_id = |id: &str| !id.is_empty() && id.len() <= 255 && !id.contains('\0');
-    match sent {
-        Sent::Accepted(parts) if parts.iter().all(|part| is_id(&part.carrier_sms_id)) => Sent::Accepted(parts),
-        Sent::Accepted(_) => Sent::Unanswered("answer_unreadable".to_owned()),
-        Sent::Refused(code) => Sent::Refused(word(code)),
-        Sent::OptedOut(code) => Sent::OptedOut(word(code)),
-        Sent::Account(code) => Sent::Account(word(code)),
-        Sent::NotNow(wait, code) => Sent::NotNow(wait, word(code)),
-        Sent::Unanswered(why) => Sent::Unanswered(word(why)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_cannot_be_kept_is_cut_or_no_answer() {
-        let part = |id: &str| Sent::Accepted(vec![SubmittedPart { part: 1, carrier_sms_id: id.to_owned() }]);
-        assert_eq!(sound(part("a")), part("a"));
-        for bad in ["", "a\0b", &"x".repeat(300)] {
-            assert_eq!(sound(part(bad)), Sent::Unanswered("answer_unreadable".to_owned()));
-        }
-        assert_eq!(sound(Sent::Refused("a\0b".to_owned())), Sent::Refused("ab".to_owned()));
-    }
 }

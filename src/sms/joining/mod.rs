@@ -15,6 +15,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::encoding::Encoding;
 use super::octets;
 
+pub mod rows;
+
 /// Stands where parts are missing.
 pub const GAP: &str = "[…]";
 
@@ -44,6 +46,30 @@ pub struct Piece<M> {
     pub octets: Vec<u8>,
     /// The caller's own: which row this is.
     pub mark: M,
+}
+
+/// The flag of an entry whose text's parts did not all come.
+pub const INCOMPLETE: &str = "incomplete";
+
+/// Whether a `sms.received` is a text given out with parts missing, by its field `joined`.
+#[must_use]
+pub fn is_incomplete(extra: Option<&serde_json::Value>) -> bool {
+    let given = extra.and_then(|extra| extra.get("joined")?.get("given")?.as_str());
+    given.is_some_and(|given| given != Given::Whole.as_str())
+}
+
+impl Given {
+    /// As in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Late => "late",
+            Self::Interrupted => "interrupted",
+            Self::Crowded => "crowded",
+            Self::Unnumbered => "unnumbered",
+        }
+    }
 }
 
 /// Why a text is given out.

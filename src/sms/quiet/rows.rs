@@ -149,57 +149,17 @@ pub async fn at_claim(
     Ok(decided)
 }
 
-/// Holds texts that were claimed too early or too late: each with the `sms.requested` that is being handled.
-///
-/// # Errors
-/// Contention or a database that is away.
-pub async fn hold(tx: &Transaction<'_>, held: &[(SmsId, FactId, Timestamp)]) -> Result<(), Failure> {
-    if held.is_empty() {
-        return Ok(());
-    }
-    let ids: Vec<SmsId> = held.iter().map(|(id, ..)| *id).collect();
-    let causes: Vec<FactId> = held.iter().map(|(_, cause, _)| *cause).collect();
-    let until: Vec<Timestamp> = held.iter().map(|(.., until)| *until).collect();
-    sql::touch(
-        tx,
-        "update sms s set state = 'held', reason = $4, held_by = h.cause, tries_since = null, not_before = h.until
-         from unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) as h (id, cause, until)
-         where s.id = h.id and s.state in ('requested', 'held')",
-        &[&ids, &causes, &until, &HELD],
-    )
-    .await?;
-    count(held.len());
-    Ok(())
-}
-
-/// Texts whose time has come, put off by a minute so that they are asked for once a minute until they were claimed.
-///
-/// # Errors
-/// Contention or a database that is away.
-pub async fn release(tx: &Transaction<'_>, now: Timestamp, most: i64) -> Result<Vec<SmsId>, Failure> {
-    let rows = sql::rows(
-        tx,
-        "with due as (
-           select id from sms where state = 'held' and not_before <= $1
-             and (requested_at < not_before or requested_at < $1::timestamptz - interval '1 minute')
-           order by not_before, room_id, seq limit $2 for update skip locked)
-         update sms s set requested_at = $1 from due where s.id = due.id returning s.id",
-        &[&now, &most],
-    )
-    .await?;
-    Ok(rows.iter().map(|row| row.get("id")).collect())
-}
-
 /// How many texts are held for quiet hours.
 ///
 /// # Errors
 /// Contention or a database that is away.
 pub async fn held(tx: &Transaction<'_>) -> Result<i64, Failure> {
-    let text = "select count(*) from sms where state = 'held' and not_before is not null";
-    Ok(sql::row(tx, text, &[]).await?.map_or(0, |row| row.get(0)))
+    let text = "select count(*) from sms where state = 'held' and not_before is not null and reason = $1";
+    Ok(sql::row(tx, text, &[&HELD]).await?.map_or(0, |row| row.get(0)))
 }
 
-fn count(held: usize) {
+/// Counts texts held for them.
+pub fn count(held: usize) {
     metrics::counter!("texthub_quiet_holds_total").increment(held as u64);
 }
 

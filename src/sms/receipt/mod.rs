@@ -167,6 +167,7 @@ mod tests {
                 claimed_at: Timestamp::from_second(i64::try_from(nr).unwrap()).ok(),
                 tries_since: None,
                 held_by: None,
+                is_bulk: false,
                 not_before: None,
                 submitted_at: None,
                 final_at: None,

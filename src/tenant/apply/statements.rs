@@ -11,19 +11,23 @@ pub(super) const LIMITS: &str = "update agents a
        and (a.slot_limit, a.sms_most, a.chat_most) <> (l.slot_limit, l.sms_most, l.chat_most)";
 
 const TENANT: &[&str] = &["insert into tenants as t (id, name, sms_messaging, time_zone, stop_text, start_text, help_text, sms_slots,
-               chat_slots, consent_scope, ask_text, consent_texts, flood_texts, flood_s, quiet_hours)
+               chat_slots, consent_scope, ask_text, consent_texts, flood_texts, flood_s, quiet_hours, paces,
+               text_validity_s, unanswered, unanswered_after_s)
              select $1, name, sms_messaging, time_zone, stop, start, help, sms_slots, chat_slots, consent_scope, ask,
                nullif(consent_texts, 'null'), flood_texts, flood_s,
-               quiet_hours
+               quiet_hours, paces, text_validity_s, unanswered, unanswered_after_s
              from jsonb_to_recordset($2) as x (name text, sms_messaging boolean, time_zone text, stop text, start text, help text,
                sms_slots integer, chat_slots integer, consent_scope text, ask text, consent_texts jsonb, flood_texts integer,
-               flood_s integer, quiet_hours jsonb)
+               flood_s integer, quiet_hours jsonb, paces jsonb, text_validity_s integer, unanswered text,
+               unanswered_after_s integer)
              on conflict (id) do update set name = excluded.name, sms_messaging = excluded.sms_messaging,
                time_zone = excluded.time_zone, stop_text = excluded.stop_text, start_text = excluded.start_text,
                help_text = excluded.help_text, sms_slots = excluded.sms_slots, chat_slots = excluded.chat_slots,
                consent_scope = excluded.consent_scope, ask_text = excluded.ask_text, consent_texts = excluded.consent_texts,
                flood_texts = excluded.flood_texts, flood_s = excluded.flood_s,
-               quiet_hours = excluded.quiet_hours,
+               quiet_hours = excluded.quiet_hours, paces = excluded.paces,
+               text_validity_s = excluded.text_validity_s, unanswered = excluded.unanswered,
+               unanswered_after_s = excluded.unanswered_after_s,
                slots_set_at = case when (t.sms_slots, t.chat_slots) = (excluded.sms_slots, excluded.chat_slots)
                                    then t.slots_set_at else clock_timestamp() end"];
 

@@ -51,6 +51,27 @@ fn files_without_mistakes_are_taken() {
 }
 
 #[test]
+fn paces_limit_something_and_name_what_is_there() {
+    let pace = |more: &str| {
+        said("[[skills]]\nid = \"porridge\"", &format!("[[paces]]\nid = \"p\"\n{more}\n[[skills]]\nid = \"porridge\""))
+    };
+    assert!(
+        pace("segments_per_minute = 60\ncarrier = \"sim\"\npoints_of_contact = [\"main\"]\neach = true").is_empty()
+    );
+    let wrong = [
+        ("each = true", "the pace limits nothing"),
+        ("segments_per_minute = 0", "segments_per_minute is 0"),
+        ("segments_per_day = 5\ncarrier = \"other\"", "no carrier other"),
+        ("segments_per_day = 5\npoints_of_contact = [\"web\"]", "no point of contact with a number web"),
+        ("segments_per_day = 5\nday_zone = \"Berlin\"", "no time zone \"Berlin\""),
+    ];
+    for (more, words) in wrong {
+        let said = pace(more);
+        assert!(said.len() == 1 && said[0].contains(words), "{more}: {said:?}");
+    }
+}
+
+#[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn each_mistake_is_named_with_its_line_and_what_to_write_instead() {
     let point = "number = \"+4930123456\"\nkind = \"long\"\ncountry = \"DE\"";

@@ -28,7 +28,7 @@ pub async fn clean(stack: &Stack) {
 }
 
 /// One number of a statement.
-async fn number(stack: &Stack, sql: &str) -> i64 {
+pub async fn number(stack: &Stack, sql: &str) -> i64 {
     let client = stack.database.pool.get().await.unwrap();
     client.query_one(sql, &[]).await.unwrap().get(0)
 }

@@ -1,11 +1,11 @@
 //! Twilio's own SDKs sign webhooks, and Twilio's own description of its API, served by a stranger's mock, judges what we
 //! send: a text comes in, an agent answers, the answer is taken and its receipt reaches the transcript.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use super::Stranger;
 use crate::hub::clean;
 use crate::support::stack::{Process, Stack, free_port, until};
 
@@ -13,37 +13,6 @@ const CARRIER: &str = "twilio-main";
 const TOKEN: &str = "a-token-of-ours";
 const NEXT: &str = "the-token-that-comes-next";
 const ACCOUNT: &str = "AC00000000000000000000000000000001";
-
-/// A program that calls webhooks, signed by one of the SDKs.
-struct Signer {
-    child: Child,
-    to: ChildStdin,
-    from: BufReader<ChildStdout>,
-}
-
-impl Signer {
-    fn start(program: &str, script: &str) -> Self {
-        let script = format!("{}/scripts/carriers/{script}", env!("CARGO_MANIFEST_DIR"));
-        let mut child = Command::new(program).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let (to, from) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
-        Self { child, to, from }
-    }
-
-    /// The status that the webhook answered.
-    fn call(&mut self, asked: &Value) -> u16 {
-        writeln!(self.to, "{asked}").unwrap();
-        let mut line = String::new();
-        self.from.read_line(&mut line).unwrap();
-        line.trim().parse().unwrap_or_else(|_| panic!("the signer said {line:?}"))
-    }
-}
-
-impl Drop for Signer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// Prism with Twilio's description; killed with the value.
 struct Prism(Child);
@@ -127,21 +96,20 @@ async fn twilios_own_programs_take_our_word_and_we_take_theirs() {
     let prism = Prism::start(&stack, port).await;
     let desk = stack.desk("three-bears").await;
     desk.log_in("baby-bear").await;
-    let python = std::env::var("TEXTHUB_PYTHON").expect("TEXTHUB_PYTHON; `./dev test` sets it");
-    let mut signers = [Signer::start(&python, "sign_twilio.py"), Signer::start("node", "sign_twilio.mjs")];
+    let mut signers = [Stranger::python("sign_twilio.py"), Stranger::start("node", "sign_twilio.mjs")];
 
     // what is forged, or signed by a stranger, leaves nothing
     for signer in &mut signers {
         let mut forged = asked(&webhook, TOKEN, &inbound("SM0", "not theirs"));
         forged["forged"] = json!(true);
-        assert_eq!(signer.call(&forged), 403);
-        assert_eq!(signer.call(&asked(&webhook, "another-token", &inbound("SM0", "not theirs"))), 403);
+        assert_eq!(signer.status(&forged), 403);
+        assert_eq!(signer.status(&asked(&webhook, "another-token", &inbound("SM0", "not theirs"))), 403);
     }
     // either SDK, either token, each text twice: one room, two texts
     let texts = [(0, TOKEN, "SM1", "Is the porridge too hot? £5 – ja/öé€"), (1, NEXT, "SM2", "second\nline 🐻")];
     for (signer, token, id, text) in texts {
         for _ in 0..2 {
-            assert_eq!(signers[signer].call(&asked(&webhook, token, &inbound(id, text))), 200);
+            assert_eq!(signers[signer].status(&asked(&webhook, token, &inbound(id, text))), 200);
         }
     }
     let entries = "select count(*) from entries where direction = 'inbound'";
@@ -163,7 +131,7 @@ async fn twilios_own_programs_take_our_word_and_we_take_theirs() {
     for (signer, status) in [(0, "queued"), (1, "delivered"), (0, "sent"), (1, "delivered"), (0, "teleported")] {
         let receipt = [["MessageSid", id.as_str()], ["MessageStatus", status], ["AccountSid", ACCOUNT]]
             .map(|pair| pair.map(str::to_owned));
-        assert_eq!(signers[signer].call(&asked(&webhook, TOKEN, &receipt)), 200, "{status}");
+        assert_eq!(signers[signer].status(&asked(&webhook, TOKEN, &receipt)), 200, "{status}");
     }
     until("the receipt is in the transcript", async || {
         let said = stack.command(&["transcripts", "--room", &room, "--json"]).success();
@@ -177,7 +145,7 @@ async fn twilios_own_programs_take_our_word_and_we_take_theirs() {
 
     // signed, and not understood: answered, and kept where an operator sees it
     let odd = [["AccountSid", ACCOUNT], ["Something", "else"]].map(|pair| pair.map(str::to_owned));
-    assert_eq!(signers[0].call(&asked(&webhook, TOKEN, &odd)), 200);
+    assert_eq!(signers[0].status(&asked(&webhook, TOKEN, &odd)), 200);
     assert_eq!(stack.dead(1).await[0].1, "undecodable");
     drop(prism);
 }

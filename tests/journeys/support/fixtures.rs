@@ -128,6 +128,7 @@ impl Requested {
             from_country: None,
             to: self.customer.clone(),
             text: self.text.clone(),
+            media: None,
             carrier: slug("simulator"),
         }
     }

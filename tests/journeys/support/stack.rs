@@ -36,6 +36,8 @@ pub struct Stack {
     pub partitions: u32,
     /// Private networks that webhooks may call.
     pub webhook_private: &'static str,
+    /// Other settings of processes.
+    pub settings: Vec<(&'static str, String)>,
     /// Under which carriers call; empty: not set.
     pub public_url: String,
     folder: PathBuf,
@@ -71,9 +73,9 @@ impl Stack {
         let simulator_port = free_port();
         let simulator_url = format!("http://127.0.0.1:{simulator_port}");
         let (partitions, webhook_private) = (4, "");
-        let public_url = String::new();
+        let (public_url, settings) = (String::new(), Vec::new());
         #[rustfmt::skip]
-        let stack = Self { database, amqp_url, simulator_url, http, partitions, webhook_private, public_url, folder, simulator_port, vhost };
+        let stack = Self { database, amqp_url, simulator_url, http, partitions, webhook_private, settings, public_url, folder, simulator_port, vhost };
         stack
     }
 
@@ -113,6 +115,7 @@ impl Stack {
             .env("TEXTHUB_PUBLIC_URL", &self.public_url)
             .env("TEXTHUB_CONSENT_KEY", CONSENT_KEY)
             .env("TEXTHUB_CRASH_AT", crash_at)
+            .envs(self.settings.iter().map(|(name, value)| (*name, value.as_str())))
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
@@ -174,6 +177,13 @@ impl Stack {
     pub fn file(&self, name: &str, text: &str) -> String {
         let path = self.folder.join(name);
         std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// A folder of this test's own.
+    pub fn folder(&self, name: &str) -> String {
+        let path = self.folder.join(name);
+        std::fs::create_dir_all(&path).unwrap();
         path.to_str().unwrap().to_owned()
     }
 

@@ -25,7 +25,7 @@ async fn outreach(bench: &Bench, room: u32, count: i32) -> Vec<Requested> {
     texts
 }
 
-async fn released(bench: &Bench, second: i64) -> Vec<Message<ToSend>> {
+pub(super) async fn released(bench: &Bench, second: i64) -> Vec<Message<ToSend>> {
     let mut client = bench.database.pool.get().await.unwrap();
     let tx = client.transaction().await.unwrap();
     let said = Release.round(&tx, &Context { now: at(second) }).await.unwrap();

@@ -3,11 +3,15 @@
 
 use std::time::Duration;
 
-use reqwest::header::RETRY_AFTER;
-use reqwest::{Response, StatusCode, redirect};
+use jiff::Timestamp;
+use serde::Deserialize;
 
+use super::record::Submission;
 use super::{Refusal, Submit, Submitted};
+use crate::facts::said::SubmittedPart;
+use crate::sms::carrier::http::{self, Answer};
 use crate::sms::carrier::{Carrier, Outgoing, Sent};
+use crate::sms::doubt::Found;
 use crate::sms::encoding;
 
 /// How long a send may take.
@@ -30,6 +34,7 @@ impl Default for Limits {
 pub struct Client {
     http: reqwest::Client,
     messages: reqwest::Url,
+    record: reqwest::Url,
 }
 
 impl Client {
@@ -41,22 +46,10 @@ impl Client {
         let messages = format!("{}/messages", url.trim_end_matches('/'));
         let messages =
             reqwest::Url::parse(&messages).map_err(|error| format!("the simulator's address {url:?}: {error}"))?;
-        install_tls();
-        let http = reqwest::Client::builder()
-            .connect_timeout(limits.connect)
-            .timeout(limits.total)
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .build()
-            .map_err(|error| format!("no HTTP client: {error}"))?;
-        Ok(Self { http, messages })
+        let record = messages.join("record").map_err(|error| error.to_string())?;
+        let http = http::client_within(limits.connect, limits.total)?;
+        Ok(Self { http, messages, record })
     }
-}
-
-/// reqwest takes the crypto of the whole process; whoever was first has set the same one.
-pub(super) fn install_tls() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 impl Carrier for Client {
@@ -72,32 +65,44 @@ impl Carrier for Client {
             text: text.text.clone(),
             parts: encoding::parts(&text.text).parts.len(),
         };
-        match self.http.post(self.messages.clone()).json(&submit).send().await {
-            Ok(response) => answer(response).await,
-            Err(error) if error.is_connect() || error.is_builder() => Sent::NotNow(None, "no_connection".to_owned()),
-            Err(error) if error.is_timeout() => Sent::Unanswered("time_out".to_owned()),
-            Err(_) => Sent::Unanswered("connection_broken".to_owned()),
+        match http::call(self.http.post(self.messages.clone()).json(&submit)).await {
+            Ok(answer) => told(&answer),
+            Err(sent) => sent,
+        }
+    }
+
+    async fn find(&self, text: &Outgoing, _since: Timestamp) -> Found {
+        #[derive(Deserialize)]
+        struct Page {
+            submissions: Vec<Submission>,
+        }
+        let mut page = self.record.clone();
+        page.query_pairs_mut().append_pair("sms_id", &text.sms_id.to_string());
+        let Ok(answer) = http::call(self.http.get(page)).await else { return Found::NotTold };
+        match answer.json::<Page>().filter(|_| answer.status.is_success()) {
+            Some(page) if page.submissions.is_empty() => Found::None,
+            Some(page) => Found::These(page.submissions.into_iter().map(|s| numbered(s.carrier_sms_ids)).collect()),
+            None => Found::NotTold,
         }
     }
 }
 
-async fn answer(response: Response) -> Sent {
-    let status = response.status();
-    let wait = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.parse().ok())
-        .map(Duration::from_secs);
-    if status.is_success() {
-        return match response.json::<Submitted>().await {
-            Ok(submitted) => Sent::Accepted(submitted.parts),
-            Err(_) => Sent::Unanswered("answer_unreadable".to_owned()),
-        };
+fn numbered(ids: Vec<String>) -> Vec<SubmittedPart> {
+    (1..).zip(ids).map(|(part, carrier_sms_id)| SubmittedPart { part, carrier_sms_id }).collect()
+}
+
+fn told(answer: &Answer) -> Sent {
+    if answer.status.is_success() {
+        return answer
+            .json()
+            .map_or_else(|| answer.unreadable(), |submitted: Submitted| Sent::Accepted(submitted.parts));
     }
-    let code =
-        response.json::<Refusal>().await.map_or_else(|_| format!("http_{}", status.as_u16()), |refusal| refusal.code);
-    if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
-        Sent::NotNow(wait, code)
+    let status = answer.status;
+    let code = answer.json().map_or_else(|| format!("http_{}", status.as_u16()), |refusal: Refusal| refusal.code);
+    if status.as_u16() == 429 {
+        Sent::TooFast(answer.wait, code)
+    } else if status.is_server_error() {
+        Sent::NotNow(answer.wait, code)
     } else if status.is_client_error() {
         Sent::Refused(code)
     } else {

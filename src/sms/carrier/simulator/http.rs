@@ -28,6 +28,7 @@ use super::record::{Inbound, Record, Submission};
 use super::{Refusal, Submit, Submitted};
 use crate::facts::envelope::{Publication, conversation};
 use crate::facts::heard::SmsReceived;
+use crate::facts::ids::SmsId;
 use crate::facts::ids::{FactId, Slug};
 use crate::facts::said::SubmittedPart;
 use crate::runtime::clock;
@@ -252,6 +253,9 @@ struct Since {
     since: u64,
     #[serde(default)]
     limit: Option<usize>,
+    /// That one text alone, however often it was taken.
+    #[serde(default)]
+    sms_id: Option<SmsId>,
 }
 
 #[derive(Serialize)]
@@ -264,7 +268,9 @@ struct Page {
 async fn record_since(extract::State(state): Shared, Query(asked): Query<Since>) -> Json<Page> {
     let record = state.record();
     let from = usize::try_from(asked.since).unwrap_or(usize::MAX);
-    let submissions = record.submissions.iter().skip(from).take(asked.limit.unwrap_or(1000)).cloned().collect();
+    let asked_for = |s: &&Submission| asked.sms_id.is_none_or(|id| s.submit.sms_id == id);
+    let submissions =
+        record.submissions.iter().skip(from).filter(asked_for).take(asked.limit.unwrap_or(1000)).cloned().collect();
     Json(Page { submissions, total: record.submissions.len() })
 }
 

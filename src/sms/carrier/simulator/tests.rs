@@ -35,7 +35,7 @@ impl Network {
         let settings = Settings { listen: "127.0.0.1:0".parse().unwrap(), folder: folder.clone() };
         let running = start(settings, outbox, stop.clone()).await.unwrap();
         let url = format!("http://{}", running.address);
-        super::client::install_tls();
+        let _ = rustls::crypto::ring::default_provider().install_default();
         Self { url, folder, said, stop, running, http: reqwest::Client::new() }
     }
 
@@ -130,7 +130,7 @@ async fn what_was_not_taken_is_not_now_or_refused_and_is_not_in_the_record() {
     let network = Network::start().await;
     let client = network.client();
     network.faults(json!({"throttled": 1.0, "retry_after_s": 7})).await;
-    assert_eq!(client.send(&text("a")).await, Sent::NotNow(Some(Duration::from_secs(7)), "throttled".to_owned()));
+    assert_eq!(client.send(&text("a")).await, Sent::TooFast(Some(Duration::from_secs(7)), "throttled".to_owned()));
     network.faults(json!({"unavailable": 1.0})).await;
     assert_eq!(client.send(&text("a")).await, Sent::NotNow(None, "unavailable".to_owned()));
     network.faults(json!({"refused_numbers": ["+15550100100"]})).await;

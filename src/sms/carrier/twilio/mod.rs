@@ -58,6 +58,6 @@ pub const KIND: Kind = Kind {
         texts_in: "whole",
         receipts: "one for all parts",
         signature: "HMAC-SHA1 or HMAC-SHA256 over the public URL",
-        media: "in, as links",
+        media: "in and out",
     },
 };
