@@ -92,7 +92,7 @@ impl Outside {
         serde_json::from_slice(&bytes).map_err(|_| "no_json")
     }
 
-    /// A client for one address: its host resolved and judged, nothing followed, repeated or handed on.
+    /// A client for one call to this address, whose host's addresses were judged.
     async fn client(&self, url: &Url, within: Duration) -> Result<Client, Word> {
         if !["http", "https"].contains(&url.scheme()) {
             return Err("bad_url");

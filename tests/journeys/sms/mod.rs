@@ -6,6 +6,7 @@ mod leaves_once;
 mod media;
 mod proof;
 mod quiet_hours;
+mod smpp;
 mod twilio;
 mod vendors;
 

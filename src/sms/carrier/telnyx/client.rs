@@ -20,7 +20,7 @@ const HOME: &str = "https://api.telnyx.com";
 /// About the account, not about the text, like all that begin with 20 (keys, funds): sign-in, permission, its level.
 const ACCOUNT: &[&str] = &["10009", "10010", "10039"];
 /// Too many requests; a queue is full, or the rate of the number or its campaign is used up.
-const TOO_FAST: &[&str] = &["10011", "40011", "40014", "40318"];
+const TOO_FAST: &[&str] = &["10011", "40011", "40318"];
 /// The day's count of the campaign is used up.
 const NOT_TODAY: &[&str] = &["40333"];
 /// The recipient sent STOP.

@@ -45,11 +45,14 @@ pub(super) fn read(request: &Request<'_>) -> Result<Vec<Heard>, Rejected> {
 fn received(event: &Value) -> Result<Text, Rejected> {
     let find = |pointer: &str| text(event, &format!("/data/payload{pointer}")).map(str::to_owned);
     let id = find("/id").ok_or_else(|| unreadable("there is no payload.id"))?;
-    let (Some(from), Some(to)) = (find("/from/phone_number"), find("/to/0/phone_number").or_else(|| find("/to")))
-    else {
+    let payload = &event["data"]["payload"];
+    // of a group's text the one that it was handed over for is ours
+    let recipients = payload["to"].as_array().map_or(&[] as &[Value], Vec::as_slice);
+    let ours = recipients.iter().find(|to| text(to, "/status") == Some("webhook_delivered")).or(recipients.first());
+    let to = ours.and_then(|to| text(to, "/phone_number")).map(str::to_owned);
+    let (Some(from), Some(to)) = (find("/from/phone_number"), to) else {
         return Err(unreadable("there is no payload.from or no payload.to"));
     };
-    let payload = &event["data"]["payload"];
     let media = payload["media"].as_array().into_iter().flatten().filter_map(|media| {
         let kind = text(media, "/content_type").unwrap_or("application/octet-stream").to_owned();
         Some(Media { url: text(media, "/url")?.to_owned(), kind })
