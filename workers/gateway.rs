@@ -47,7 +47,11 @@ struct Gateway {
 
 /// The role, with its routes.
 pub fn role(config: &Config) -> Role {
-    let around = Surroundings { simulator_url: config.simulator_url.clone(), public_url: config.public_url.clone() };
+    let around = Surroundings {
+        simulator_url: config.simulator_url.clone(),
+        public_url: config.public_url.clone(),
+        ..Surroundings::default()
+    };
     let gateway = Gateway {
         link: Arc::default(),
         known: Arc::default(),

@@ -19,6 +19,7 @@ mod route_contact;
 mod run_flow;
 mod send_sms;
 mod settle_offer;
+mod smpp;
 mod track_agent;
 mod wrap_up;
 
@@ -110,7 +111,11 @@ enum Command {
 
 /// Every role there is; `run all` runs them all.
 fn roles(config: &Config) -> Vec<Role> {
-    let around = Surroundings { simulator_url: config.simulator_url.clone(), public_url: config.public_url.clone() };
+    let around = Surroundings {
+        simulator_url: config.simulator_url.clone(),
+        public_url: config.public_url.clone(),
+        ..Surroundings::default()
+    };
     let mut roles = vec![
         Role::worker(receive_sms::ReceiveSms),
         Role::worker(route_contact::RouteContact),
@@ -127,7 +132,7 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::worker(Each(run_flow::RunFlow::default())),
         Role::caller(call_webhook::CallWebhook::new(config.webhook_private.clone())),
         Role::caller(notify_application::NotifyApplication::new(config.webhook_private.clone())),
-        Role::caller(fetch_media::FetchMedia::new(config.webhook_private.clone(), around, config.media_bytes)),
+        Role::caller(fetch_media::FetchMedia::new(config.webhook_private.clone(), around.clone(), config.media_bytes)),
         Role::pass("reconcile", reconcile::Match),
         Role::pass("reconcile", reconcile::Sweep::default()),
         Role::pass("reconcile", reconcile::release::Release),
@@ -135,6 +140,7 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::pass("reconcile", reconcile::untold::Untold),
     ];
     roles.push(gateway::role(config));
+    roles.push(smpp::role(around));
     roles.push(carrier_simulator::role(config));
     let workers: Vec<&'static str> = roles.iter().filter_map(|role| role.listener.map(|l| l.name)).collect();
     for worker in workers {

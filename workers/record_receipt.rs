@@ -11,7 +11,7 @@ use texthub::failure::Failure;
 use texthub::heard;
 use texthub::hub::memory::{self, Seen};
 use texthub::runtime::worker::{Context, Outcome, Worker};
-use texthub::sms::receipt::{Ledger, Receipt, rows};
+use texthub::sms::receipt::{Ends, Ledger, Receipt, rows, spelling};
 
 heard! {
     /// What became of texts.
@@ -39,7 +39,7 @@ impl Worker for RecordReceipt {
         let seen = memory::remember(tx, ctx.now, Self::NAME, &messages, &tenants).await?;
         let fresh: Vec<&Message<Became>> =
             messages.iter().zip(&seen).filter(|(_, s)| **s == Seen::Fresh).map(|(m, _)| *m).collect();
-        let mut ledger = load(tx, &fresh).await?;
+        let mut ledger = load(tx, ctx, &fresh).await?;
         let mut outcomes: Vec<Outcome> = batch
             .iter()
             .zip(seen)
@@ -109,7 +109,7 @@ fn told(body: &Became) -> Option<Told<'_>> {
     Some(Told { tenant, sms_id, parts, state })
 }
 
-async fn load(tx: &Transaction<'_>, fresh: &[&Message<Became>]) -> Result<Ledger, Failure> {
+async fn load(tx: &Transaction<'_>, ctx: &Context, fresh: &[&Message<Became>]) -> Result<Ledger, Failure> {
     let answered: Vec<(SmsId, &[SubmittedPart])> =
         fresh.iter().filter_map(|m| told(&m.body)).map(|told| (told.sms_id, told.parts)).collect();
     let reported: Vec<(&Slug, &str)> = fresh
@@ -121,7 +121,14 @@ async fn load(tx: &Transaction<'_>, fresh: &[&Message<Became>]) -> Result<Ledger
             _ => None,
         })
         .collect();
-    rows::load(tx, &answered, &reported).await
+    let between: Vec<(&Slug, Ends)> = fresh
+        .iter()
+        .filter_map(|m| match &m.body {
+            Became::ReceiptReceived(fact) if unsound(fact).is_none() => ends(fact).map(|ends| (&fact.carrier, ends)),
+            _ => None,
+        })
+        .collect();
+    rows::load(tx, ctx.now, &answered, &reported, &between).await
 }
 
 /// One message: what it does to the ledger, and what is to be said of it.
@@ -147,12 +154,17 @@ fn unsound(fact: &ReceiptReceived) -> Option<Reason> {
     let is_id = |text: &str| !text.is_empty() && text.len() <= 255 && !text.contains('\0');
     let is_fine =
         is_id(&fact.carrier_sms_id) && fact.error.as_deref().is_none_or(|error| is_id(error) || error.is_empty());
+    let is_fine = is_fine && [&fact.our_number, &fact.customer_number].into_iter().flatten().all(|end| is_id(end));
     (!is_fine).then(|| {
         Reason::new(
             "bad_receipt",
             "`carrier_sms_id` and `error` have at most 255 bytes and no NUL; the id is not empty",
         )
     })
+}
+
+fn ends(fact: &ReceiptReceived) -> Option<Ends> {
+    fact.our_number.clone().zip(fact.customer_number.clone())
 }
 
 fn receipt(fact: &ReceiptReceived) -> Receipt {
@@ -163,6 +175,8 @@ fn receipt(fact: &ReceiptReceived) -> Receipt {
         status: fact.status.into(),
         error: fact.error.clone(),
         part: fact.part,
+        ends: ends(fact),
+        id_rules: spelling::rules(fact.id_rules.as_deref().unwrap_or_default()),
         reported_at: fact.reported_at,
         sms_id: None,
     }

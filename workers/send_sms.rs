@@ -116,7 +116,7 @@ impl Caller for SendSms {
                     }
                     (Some(Turn::OptedOut), _) => done(failed(message, sms, ctx.now, "opted_out")),
                     (Some(Turn::Refuse(word)), _) => done(failed(message, sms, ctx.now, word)),
-                    (Some(Turn::Unanswered), _) => done(unanswered(message, sms, ctx.now, "claimed_before")),
+                    (Some(Turn::Unanswered), _) => done(unanswered(message, sms, ctx.now, &[], "claimed_before")),
                     (Some(Turn::Until(until, why)), _) => done(held_until(message, sms, ctx.now, until, why)),
                     (Some(Turn::Hold(why)), _) => done(held(message, sms, ctx.now, why)),
                     (Some(Turn::Known), _) => Claim::Settled(say_again(message, sms, known.get(&sms.id), ctx.now)),
@@ -141,7 +141,8 @@ impl Caller for SendSms {
 
     fn rest(sent: &Sent) -> Option<Sent> {
         // one call of a room may run into its time-out, not all that follow: they come again by themselves
-        matches!(sent, Sent::NotNow(..) | Sent::TooFast(..) | Sent::Unanswered(_) | Sent::Account(_))
+        use Sent::{Account, NotNow, Partly, TooFast, Unanswered};
+        matches!(sent, NotNow(..) | TooFast(..) | Unanswered(_) | Partly(..) | Account(_))
             .then(|| Sent::NotNow(None, PREDECESSOR.to_owned()))
     }
 
@@ -261,7 +262,7 @@ impl SendSms {
             }
         }
         for (_, job, sent) in answers {
-            if matches!(sent, Sent::Accepted(_)) && !busy.contains_key(&job.sms.carrier) {
+            if matches!(sent, Sent::Accepted(_) | Sent::Partly(..)) && !busy.contains_key(&job.sms.carrier) {
                 self.pauses.end(&job.sms.carrier);
             }
         }
@@ -290,7 +291,7 @@ impl SendSms {
                 return Outcome::Later(self.pauses.rung(&job.sms.carrier), waits("carrier_busy"));
             }
             (SmsStatus::Failed, _) => failed(message, &job.sms, now, reason),
-            _ => unanswered(message, &job.sms, now, reason),
+            _ => unanswered(message, &job.sms, now, sent.taken(), reason),
         };
         Outcome::Done(vec![publication])
     }
@@ -368,14 +369,13 @@ fn step(now: Timestamp, message: &Message<ToSend>, sms: &Sms, sent: &Sent) -> St
         Sent::Account(code) => (SmsStatus::Held, Some(code)),
         Sent::NotNow(_, code) | Sent::TooFast(_, code) if is_over => (SmsStatus::Held, Some(code)),
         Sent::NotNow(_, code) | Sent::TooFast(_, code) => (SmsStatus::Requested, Some(code)),
-        Sent::Unanswered(why) => (SmsStatus::Unknown, Some(why)),
+        Sent::Unanswered(why) | Sent::Partly(_, why) => (SmsStatus::Unknown, Some(why)),
     };
     Step { id: sms.id, to, reason: reason.cloned(), cause: message.id, leaving: None }
 }
 
 fn accepted<'a>(job: &'a Job, sent: &'a Sent) -> impl Iterator<Item = (SmsId, &'a Slug, &'a SubmittedPart)> {
-    let parts = if let Sent::Accepted(parts) = sent { parts.as_slice() } else { &[] };
-    parts.iter().map(|part| (job.sms.id, &job.sms.carrier, part))
+    sent.taken().iter().map(|part| (job.sms.id, &job.sms.carrier, part))
 }
 
 fn body(message: &Message<ToSend>) -> &SmsRequested {

@@ -45,6 +45,7 @@ pub fn error(word: &str) -> i32 {
         "no_number" => 21606,
         "text_length" => 21617,
         "bad_media" => 21620,
+        "expired" => 30036,
         "unknown_tenant" | "disabled_tenant" | "unknown_application" => 20005,
         other => other.parse().ok().filter(|code| (10_000..100_000).contains(code)).unwrap_or(30008),
     }
@@ -73,6 +74,7 @@ pub fn message(code: i32) -> &'static str {
         21617 => "The concatenated message body exceeds the 1600 character limit",
         21620 => "Invalid media URL(s)",
         21701 => "The Messaging Service does not exist",
+        30036 => "Validity period expired",
         _ => "Unknown error",
     }
 }

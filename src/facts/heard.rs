@@ -179,6 +179,13 @@ hear! {
         #[serde(default)] error: Option<String>,
         /// Which part, from 1, where the carrier says so.
         #[serde(default)] part: Option<i32>,
+        /// How `carrier_sms_id` may differ from the one in the carrier's answer, tried in this order: `exact`, `case`,
+        /// `zeros` (leading ones), `decimal` (here, hex there), `hex` (here, decimal there). Absent: `exact`.
+        #[serde(default, skip_serializing_if = "Option::is_none")] id_rules: Option<Vec<String>>,
+        /// The text's two ends, where the carrier says so: they find a text whose id nobody knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")] our_number: Option<String>,
+        /// The customer's.
+        #[serde(default, skip_serializing_if = "Option::is_none")] customer_number: Option<String>,
         /// When the carrier reported it.
         reported_at: Timestamp,
     }

@@ -67,7 +67,7 @@ pub struct Durations {
 pub struct SubmittedPart {
     /// From 1.
     pub part: i32,
-    /// Under which the carrier took it.
+    /// Under which the carrier took it; empty where nobody knows.
     pub carrier_sms_id: String,
 }
 

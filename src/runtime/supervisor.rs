@@ -51,6 +51,7 @@ pub struct Host {
 }
 
 type Start = Arc<dyn Fn(Host, String) -> Task + Send + Sync>;
+type End = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// Something that a process runs.
 #[derive(Clone)]
@@ -62,6 +63,7 @@ pub struct Role {
     /// What it serves beside health and metrics.
     pub routes: Option<axum::Router>,
     start: Start,
+    end: Option<End>,
 }
 
 impl Role {
@@ -81,7 +83,7 @@ impl Role {
         let start: Start =
             Arc::new(move |host, queue| Box::pin(consume(host, Arc::clone(&handler), gate.clone(), queue)));
         let listener = Listener { name: H::NAME, facts: H::Fact::FACTS, is_partitioned };
-        Self { name: H::NAME, listener: Some(listener), routes: None, start }
+        Self { name: H::NAME, listener: Some(listener), routes: None, start, end: None }
     }
 
     /// A pass, under the name of the role that runs it.
@@ -91,12 +93,12 @@ impl Role {
             let pass = Arc::clone(&pass);
             Box::pin(async move { pass::run(&*pass, &host.pool, &host.publisher, &host.stop).await })
         });
-        Self { name, listener: None, routes: None, start }
+        Self { name, listener: None, routes: None, start, end: None }
     }
 
     /// Anything else that hangs on the broker; it ends when told to stop.
     pub fn task(name: &'static str, run: impl Fn(Host) -> Task + Send + Sync + 'static) -> Self {
-        Self { name, listener: None, routes: None, start: Arc::new(move |host, _| run(host)) }
+        Self { name, listener: None, routes: None, start: Arc::new(move |host, _| run(host)), end: None }
     }
 
     /// The same, with what it serves beside health and metrics: by the process, whether the broker is there or not.
@@ -104,6 +106,23 @@ impl Role {
     pub fn serving(mut self, routes: axum::Router) -> Self {
         self.routes = Some(routes);
         self
+    }
+
+    /// The same, with what is to be parted with in order once the process has handled its last message.
+    #[must_use]
+    pub fn parting(
+        mut self,
+        end: impl Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync + 'static,
+    ) -> Self {
+        self.end = Some(Arc::new(end));
+        self
+    }
+
+    /// Parts.
+    pub async fn part(&self) {
+        if let Some(end) = &self.end {
+            end().await;
+        }
     }
 }
 

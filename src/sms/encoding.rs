@@ -169,7 +169,12 @@ pub fn parts(text: &str) -> Parts<'_> {
 /// The same with a reference of either width.
 #[must_use]
 pub fn parts_by(text: &str, reference: Reference) -> Parts<'_> {
-    let encoding = Encoding::of(text);
+    parts_in(text, Encoding::of(text), reference)
+}
+
+/// The same in an encoding that is wider than the text needs.
+#[must_use]
+pub fn parts_in(text: &str, encoding: Encoding, reference: Reference) -> Parts<'_> {
     let (single, several) = encoding.limits(reference);
     if encoding.units(text) <= single {
         return Parts { encoding, parts: vec![text] };

@@ -347,6 +347,22 @@ pub async fn carriers(tx: &Transaction<'_>, ids: &[Slug]) -> Result<HashMap<Slug
         .collect())
 }
 
+/// All connections of a kind.
+///
+/// # Errors
+/// Contention or a database that is away.
+pub async fn carriers_of_kind(tx: &Transaction<'_>, kind: &str) -> Result<Vec<carrier::Row>, Failure> {
+    let rows =
+        sql::rows(tx, "select id, kind, url, settings from carriers where kind = $1 order by id", &[&kind]).await?;
+    let of = |row: &Row| carrier::Row {
+        id: row.get("id"),
+        kind: row.get("kind"),
+        url: row.get("url"),
+        settings: row.get::<_, serde_json::Value>("settings").as_object().cloned().unwrap_or_default(),
+    };
+    Ok(rows.iter().map(of).collect())
+}
+
 /// Pauses connections whose account was refused, with the carrier's code; one that is paused already stays as it is.
 ///
 /// # Errors

@@ -40,6 +40,10 @@ pub async fn run(names: &[String]) -> anyhow::Result<()> {
         readiness,
     };
     process.run(&stop).await;
+    // send_sms may have opened what another role parts with
+    for role in &all {
+        role.part().await;
+    }
     tracing::info!("stopped");
     Ok(())
 }

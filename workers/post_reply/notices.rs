@@ -102,11 +102,12 @@ async fn a_notice_is_refused_with_its_reason() {
         notice(108, "911", json!({})),
         notice(109, "+1555", json!({})),
         notice(110, &customer(2), json!({})),
+        notice(113, &to, json!({"media": [{"url": "https://a.example/1", "type": "image/png"}]})),
         told(111, "notice.written", json!({"tenant": "wolves", "from": OFF, "to": to, "text": "x"})),
         told(112, "notice.written", json!({"tenant": "bears", "from": RUSH, "to": to, "text": "x"})),
     ];
     let ran = run(&batch, set_up).await;
-    let reasons: Vec<String> = ran.outcomes[..12].iter().map(refusal).collect();
+    let reasons: Vec<String> = ran.outcomes[..13].iter().map(refusal).collect();
     assert_eq!(
         reasons,
         [
@@ -121,13 +122,14 @@ async fn a_notice_is_refused_with_its_reason() {
             "emergency_number",
             "bad_number",
             "opted_out",
+            "no_media",
             "disabled_tenant",
         ]
     );
-    assert!(names(&ran.outcomes[12]).contains(&"sms.requested".into()), "a program of the operator's uses any number");
+    assert!(names(&ran.outcomes[13]).contains(&"sms.requested".into()), "a program of the operator's uses any number");
     let kept = "select refusal || ' ' || (room_id is null) from application_texts order by sid";
     let found = column(&ran.database.pool, kept).await;
-    assert_eq!((found.len(), found[7].as_str()), (8, "opted_out true"));
+    assert_eq!((found.len(), found[7].as_str()), (9, "opted_out true"));
 }
 
 #[tokio::test]

@@ -71,6 +71,9 @@ fn receipt(nr: u128, carrier_sms_id: &str, status: ReceiptStatus) -> Message<Bec
         status,
         error: (status == ReceiptStatus::Failed).then(|| "30007".to_owned()),
         part: None,
+        id_rules: None,
+        our_number: None,
+        customer_number: None,
         reported_at: at(2),
     };
     message(id, ReceiptReceived::NAME, &fact, Became::ReceiptReceived(fact.clone()))
@@ -230,4 +233,110 @@ async fn an_id_used_twice_a_bad_receipt_and_an_unknown_text_are_set_aside_and_ha
     Requested::new(9, 9).write(pool, false).await;
     let replayed = run(pool, at(3), &[submitted(&Requested::new(9, 9), &["x"])]).await;
     assert_eq!(said(&replayed)[0].1, "submitted", "set aside and replayed is no repeat");
+}
+
+fn spelled(nr: u128, carrier_sms_id: &str, rules: &[&str], between: Option<(&str, &str)>) -> Message<Became> {
+    let mut told = receipt(nr, carrier_sms_id, ReceiptStatus::Delivered);
+    let Became::ReceiptReceived(fact) = &mut told.body else { unreachable!() };
+    fact.id_rules = Some(rules.iter().map(|word| (*word).to_owned()).collect());
+    (fact.our_number, fact.customer_number) =
+        between.map(|(ours, theirs)| (ours.to_owned(), theirs.to_owned())).unzip();
+    told
+}
+
+#[tokio::test]
+async fn another_spelling_finds_its_part_before_and_after_the_answer_by_the_rules_that_came_with_it() {
+    let (database, texts) = bench(3, "sending").await;
+    let pool = &database.pool;
+    let all = ["exact", "case", "zeros", "decimal", "hex"];
+    // before: kept with its rules
+    run(pool, at(2), &[spelled(1, "439041101", &all, None), spelled(2, "B2", &["exact"], None)]).await;
+    run(pool, at(3), &[submitted(&texts[0], &["1A2B3C4D"]), submitted(&texts[1], &["b2"])]).await;
+    // after
+    run(pool, at(3), &[submitted(&texts[2], &["000c3", "d4"])]).await;
+    run(pool, at(4), &[spelled(3, "C3", &all, None), spelled(4, "D4", &["case"], None)]).await;
+    let states: Vec<String> = rows(pool).await.0.into_iter().map(|(state, _)| state).collect();
+    assert_eq!(states, ["delivered", "submitted", "delivered"]);
+}
+
+#[tokio::test]
+async fn the_receipt_of_a_lost_answer_finds_its_text_by_the_numbers_in_any_order_of_telling() {
+    for way in ["after", "before", "alone twice"] {
+        let (database, texts) = bench(1, "unknown").await;
+        let pool = &database.pool;
+        let ends = Some(("+15550100001", texts[0].customer.as_str()));
+        let mut told = vec![unanswered(&texts[0]), spelled(1, "x1", &["exact"], ends)];
+        let client = pool.get().await.unwrap();
+        let stands = async |state: &str| client.execute("update sms set state = $1", &[&state]).await.unwrap();
+        if way == "before" {
+            told.reverse();
+            stands("sending").await;
+        }
+        for message in &told {
+            run(pool, at(5), std::slice::from_ref(message)).await;
+            if way == "before" && rows(pool).await.0[0].0 == "sending" {
+                // the call ends
+                stands("unknown").await;
+            }
+            if way == "alone twice" {
+                run(pool, at(6), std::slice::from_ref(message)).await;
+            }
+        }
+        assert_eq!(rows(pool).await.0[0].0, "delivered", "{way}");
+        assert_eq!(rows(pool).await.1, [(1, "delivered".to_owned())]);
+    }
+    // two of them: nobody knows which
+    let (database, texts) = bench(2, "unknown").await;
+    let client = database.pool.get().await.unwrap();
+    client.execute("update sms set customer_number = $1", &[&texts[0].customer]).await.unwrap();
+    let ends = Some(("+15550100001", texts[0].customer.as_str()));
+    run(&database.pool, at(5), &[spelled(1, "x1", &["exact"], ends)]).await;
+    assert!(rows(&database.pool).await.0.iter().all(|(state, _)| state == "unknown"));
+    // one is under way: it may be that one's
+    client.execute("update sms set state = 'sending' where id = $1", &[&texts[1].sms_id]).await.unwrap();
+    run(&database.pool, at(6), &[spelled(2, "x2", &["exact"], ends)]).await;
+    assert!(rows(&database.pool).await.0.iter().all(|(state, _)| state != "delivered"));
+}
+
+#[tokio::test]
+async fn receipts_and_parts_are_found_by_index() {
+    let (database, texts) = bench(1, "unknown").await;
+    let client = database.pool.get().await.unwrap();
+    client
+        .batch_execute(
+            "insert into sms select (jsonb_populate_record(s, jsonb_build_object('id', gen_random_uuid(), 'seq', n,
+                    'state', case n % 100 when 0 then 'unknown' else 'delivered' end, 'customer_number', '+1777' || n))).*
+                 from sms s, generate_series(2, 20000) n;
+             insert into sms_parts (sms_id, part, carrier, carrier_sms_id, status)
+                 select id, 1, carrier, md5(id::text), 'submitted' from sms;
+             insert into receipts (id, carrier, carrier_sms_id, status, reported_at, at, our_number, customer_number)
+                 select gen_random_uuid(), carrier, md5(customer_number), 'delivered', now(), now(), our_number, customer_number
+                 from sms;
+             analyze",
+        )
+        .await
+        .unwrap();
+    let of = |sql: &str| format!("explain (analyze, costs off) {sql}");
+    let (carriers, keys) = (vec!["simulator"; 64], (0..64).map(|nr| format!("id-{nr}")).collect::<Vec<_>>());
+    let (ours, customers) = (vec!["+15550100001"; 64], vec![texts[0].customer.as_str(); 64]);
+    let (told, now) = (vec![texts[0].sms_id], at(5));
+    let found = client.query(&of(rows::FOUND), &[&carriers, &keys]).await.unwrap();
+    let waiting = client.query(&of(rows::WAITING), &[&carriers, &keys, &told]).await.unwrap();
+    let between = client.query(&of(rows::BETWEEN), &[&carriers, &ours, &customers, &told, &now]).await.unwrap();
+    let by = [
+        vec!["(carrier = r.carrier) AND (ltrim("],
+        vec![
+            "(carrier = k.carrier) AND (ltrim(",
+            "(customer_number = s.customer_number) AND (our_number = s.our_number)",
+        ],
+        vec![") AND (our_number = "],
+    ];
+    for (plan, by) in [found, waiting, between].iter().zip(by) {
+        let plan = plan.iter().map(|row| row.get(0)).collect::<Vec<&str>>().join("\n");
+        assert!(!plan.contains("Seq Scan on"), "{plan}");
+        for index in by {
+            let finds = |line: &str| line.contains("Index Cond") && line.contains(index);
+            assert!(plan.lines().any(finds), "not by {index}:\n{plan}");
+        }
+    }
 }

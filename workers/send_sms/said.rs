@@ -8,23 +8,38 @@ use texthub::sms::sending::Sms;
 
 use super::ToSend;
 
-macro_rules! say {
-    ($($name:ident = $fact:ident),+) => {$(
-        pub(super) fn $name(message: &Message<ToSend>, sms: &Sms, at: Timestamp, reason: &str) -> Publication {
-            let fact = $fact {
-                id: message.id.derive($fact::NAME, 0),
-                cause_id: message.id,
-                at,
-                tenant: sms.tenant.clone(),
-                sms_id: sms.id,
-                parts: Vec::new(),
-                reason: Some(reason.to_owned()),
-            };
-            Publication::of(&fact, sms.scope()).traced(message.traceparent.as_deref())
-        }
-    )+};
+pub(super) fn failed(message: &Message<ToSend>, sms: &Sms, at: Timestamp, reason: &str) -> Publication {
+    let fact = SmsFailed {
+        id: message.id.derive(SmsFailed::NAME, 0),
+        cause_id: message.id,
+        at,
+        tenant: sms.tenant.clone(),
+        sms_id: sms.id,
+        parts: Vec::new(),
+        reason: Some(reason.to_owned()),
+    };
+    Publication::of(&fact, sms.scope()).traced(message.traceparent.as_deref())
 }
-say! { failed = SmsFailed, unanswered = SmsUnanswered }
+
+/// With the parts that a carrier took, where it took some; the id of one of which nobody knows is empty.
+pub(super) fn unanswered(
+    message: &Message<ToSend>,
+    sms: &Sms,
+    at: Timestamp,
+    parts: &[SubmittedPart],
+    reason: &str,
+) -> Publication {
+    let fact = SmsUnanswered {
+        id: message.id.derive(SmsUnanswered::NAME, 0),
+        cause_id: message.id,
+        at,
+        tenant: sms.tenant.clone(),
+        sms_id: sms.id,
+        parts: parts.to_vec(),
+        reason: Some(reason.to_owned()),
+    };
+    Publication::of(&fact, sms.scope()).traced(message.traceparent.as_deref())
+}
 
 pub(super) fn held(message: &Message<ToSend>, sms: &Sms, at: Timestamp, reason: &str) -> Publication {
     Publication::of(&waits(message, sms, at, reason), sms.scope()).traced(message.traceparent.as_deref())
@@ -83,7 +98,10 @@ pub(super) fn say_again(
             None => held(message, sms, now, reason),
         },
         (None, SmsStatus::Failed) => failed(message, sms, sms.final_at.unwrap_or(now), reason),
-        (None, _) => unanswered(message, sms, sms.claimed_at.unwrap_or(now), reason),
+        (None, _) => {
+            let parts = parts.map_or(&[][..], Vec::as_slice);
+            unanswered(message, sms, sms.claimed_at.unwrap_or(now), parts, reason)
+        }
     };
     Outcome::Done(vec![publication])
 }

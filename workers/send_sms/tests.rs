@@ -355,6 +355,26 @@ async fn a_refused_account_pauses_its_carrier_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_text_of_which_some_parts_were_taken_is_unknown_and_keeps_their_ids() {
+    let bench = Bench::new().await;
+    let texts = written(&bench.database.pool, 1, 1).await;
+    let part = |part, id: &str| SubmittedPart { part, carrier_sms_id: id.to_owned() };
+    let partly = Sent::Partly(vec![part(1, "a"), part(2, "")], "time_out".to_owned());
+    let outcome = answered(&bench, at(1), &texts[0], 0, partly).await;
+    let [told] = said(&outcome) else { panic!("{outcome:?}") };
+    let body: Value = serde_json::from_slice(&told.body).unwrap();
+    assert_eq!((told.fact.as_ref(), &body["parts"]), ("sms.unanswered", &json!([part(1, "a"), part(2, "")])));
+    assert_eq!(state(&bench.database.pool, &texts[0]).await, "unknown");
+    let again = bench.run(at(2), &[redelivered(&texts[0])]).await;
+    assert_eq!(
+        serde_json::from_slice::<Value>(&said(&again[0])[0].body).unwrap()["parts"],
+        body["parts"],
+        "said again"
+    );
+    assert_eq!(bench.record().await, [], "never sent again by itself");
+}
+
+#[tokio::test]
 async fn a_recipient_whom_the_carrier_knows_as_opted_out_is_so_for_us_from_then_on() {
     let bench = Bench::new().await;
     let texts = written(&bench.database.pool, 1, 2).await;

@@ -48,6 +48,19 @@ fn is_link(link: &str) -> bool {
     url.is_some_and(|url| ["http", "https"].contains(&url.scheme()) && url.username().is_empty())
 }
 
+/// Why the media of a text cannot go by this carrier, if so.
+pub(super) async fn refusal(
+    tx: &Transaction<'_>,
+    line: &Line<'_>,
+    by: Option<&Slug>,
+) -> Result<Option<Refusal>, Failure> {
+    if !line.has_media() {
+        return Ok(None);
+    }
+    let without = without(tx, by.as_slice()).await?;
+    Ok(line.refuses_media(by, &without))
+}
+
 /// Those of these carriers that send no media.
 pub(super) async fn without(tx: &Transaction<'_>, carriers: &[&Slug]) -> Result<HashSet<Slug>, Failure> {
     let rows = sql::rows(tx, "select id, kind from carriers where id = any($1)", &[&carriers]).await?;

@@ -1,5 +1,5 @@
-//! What agents write: replies and notes in their rooms, and outreach to customers; what programs do, notices. Each is done or refused; the text,
-//! its row to be sent and the moved deadline stand in one transaction.
+//! What agents write: replies and notes in their rooms, and outreach to customers; what programs do: notices. Each is
+//! done or refused; the text, its row to be sent and the moved deadline stand in one transaction.
 
 mod media;
 pub mod notice;

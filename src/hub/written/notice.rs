@@ -5,7 +5,7 @@
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
-use super::Line;
+use super::{Line, media};
 use crate::application::calls::News;
 use crate::application::texts::{self, Sent};
 use crate::application::{self, Application, calls, twilio};
@@ -139,6 +139,9 @@ pub async fn fits(
         return refused(Refusal::TextLength);
     }
     let Some(point) = point(tx, ask, by).await? else { return refused(Refusal::NoNumber) };
+    if let Some(why) = media::refusal(tx, &ask.line, point.carrier.as_ref()).await? {
+        return refused(why);
+    }
     let party = (ask.tenant.as_str(), point.number.as_str(), ask.to);
     if consent::opted_out(tx, &[party]).await?.contains(&true) {
         return refused(Refusal::OptedOut);

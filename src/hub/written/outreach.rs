@@ -60,12 +60,8 @@ pub async fn post(tx: &Transaction<'_>, now: Timestamp, ask: &Outreach<'_>) -> R
         Ok(point) => point,
         Err(why) => return Ok(Posted::Refused(why, Vec::new())),
     };
-    if ask.line.has_media() {
-        let by = point.carrier.as_ref();
-        let without = media::without(tx, by.as_slice()).await?;
-        if let Some(why) = ask.line.refuses_media(by, &without) {
-            return Ok(Posted::Refused(why, Vec::new()));
-        }
+    if let Some(why) = media::refusal(tx, &ask.line, point.carrier.as_ref()).await? {
+        return Ok(Posted::Refused(why, Vec::new()));
     }
     let party = (ask.tenant.as_str(), point.number.as_str(), ask.to);
     if consent::opted_out(tx, &[party]).await?.contains(&true) {

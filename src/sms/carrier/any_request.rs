@@ -28,19 +28,19 @@ const HEADERS: &[&str] = &[
     "x-twilio-webhooks-signature-settings",
 ];
 
-/// A connection of every kind, with every key set.
+/// A connection of every kind that serves webhooks, with every key set.
 static CONNECTIONS: LazyLock<Vec<Connection>> = LazyLock::new(|| {
     let file = std::env::temp_dir().join(format!("texthub_any_request_{}", std::process::id()));
     std::fs::write(&file, "a-secret").unwrap();
-    let connections = KINDS.iter().map(|kind| {
+    let connections = KINDS.iter().filter(|kind| kind.name != "smpp").map(|kind| {
         let value = |form: &Form, name: &str| match (form, name) {
             (_, "public_key" | "public_key_next") => "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=".into(),
             (_, "topic" | "events_topic") => "arn:aws:sns:us-east-1:123456789012:texts".into(),
             (_, "region") => "us-east-1".into(),
             (Form::Text(_), _) => "text".into(),
-            (Form::Url, _) => "http://127.0.0.1:9".into(),
+            (Form::Url | Form::Address(_), _) => "http://127.0.0.1:9".into(),
             (Form::SecretFile, _) => file.to_str().unwrap().into(),
-            (Form::Word(words), _) => words[0].into(),
+            (Form::Word(words) | Form::Words(words), _) => words[0].into(),
             (Form::Whole(range), _) => (*range.start()).into(),
             (Form::Yes, _) => true.into(),
             (Form::Price, _) => "0.0079 USD".into(),

@@ -7,7 +7,8 @@ use secrecy::SecretString;
 use super::heard::{Heard, Rejected, Request};
 use super::kind::Settings;
 use super::{Carrier, Outgoing, Row, Sent, Surroundings};
-use super::{aws, bandwidth, plivo, simulator, telnyx, twilio, vonage};
+use super::{aws, bandwidth, plivo, simulator, smpp, telnyx, twilio, vonage};
+use crate::facts::said::SubmittedPart;
 use crate::sms::doubt::Found;
 
 /// The same of whichever adapter.
@@ -16,6 +17,7 @@ macro_rules! each {
         match $connection {
             Self::Simulator($carrier) => $asked,
             Self::Twilio($carrier) => $asked,
+            Self::Smpp($carrier) => $asked,
             Self::Telnyx($carrier) => $asked,
             Self::Vonage($carrier) => $asked,
             Self::Plivo($carrier) => $asked,
@@ -32,6 +34,8 @@ pub enum Connection {
     Simulator(simulator::Client),
     /// Twilio, and whoever speaks as it does.
     Twilio(twilio::Client),
+    /// An SMSC.
+    Smpp(smpp::Client),
     /// Telnyx.
     Telnyx(telnyx::Client),
     /// Vonage's SMS API.
@@ -52,6 +56,7 @@ impl Connection {
     pub fn open(row: &Row, settings: &Settings, around: &Surroundings) -> Result<Self, String> {
         match row.kind.as_str() {
             "twilio" => twilio::Client::new(row.url.as_deref(), settings, around).map(Self::Twilio),
+            "smpp" => smpp::Client::new(row.url.as_deref(), settings, around).map(Self::Smpp),
             "telnyx" => telnyx::Client::new(row.url.as_deref(), settings, around).map(Self::Telnyx),
             "vonage" => vonage::Client::new(row.url.as_deref(), settings, around).map(Self::Vonage),
             "plivo" => plivo::Client::new(row.url.as_deref(), settings, around).map(Self::Plivo),
@@ -124,6 +129,13 @@ fn sound(sent: Sent) -> Sent {
     match sent {
         Sent::Accepted(parts) if parts.iter().all(|part| is_id(&part.carrier_sms_id)) => Sent::Accepted(parts),
         Sent::Accepted(_) => Sent::Unanswered("answer_unreadable".to_owned()),
+        Sent::Partly(parts, why) => {
+            let keep = |part: SubmittedPart| {
+                let id = Some(part.carrier_sms_id).filter(|id| is_id(id)).unwrap_or_default();
+                SubmittedPart { carrier_sms_id: id, ..part }
+            };
+            Sent::Partly(parts.into_iter().map(keep).collect(), word(why))
+        }
         Sent::Refused(code) => Sent::Refused(word(code)),
         Sent::OptedOut(code) => Sent::OptedOut(word(code)),
         Sent::Account(code) => Sent::Account(word(code)),
@@ -136,7 +148,6 @@ fn sound(sent: Sent) -> Sent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::said::SubmittedPart;
 
     #[test]
     fn what_cannot_be_kept_is_cut_or_no_answer() {

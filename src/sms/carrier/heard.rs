@@ -202,6 +202,9 @@ fn reported(carrier: &Slug, now: Timestamp, report: &Report) -> Publication {
         status: report.status,
         error: report.error.clone(),
         part: report.part,
+        id_rules: None,
+        our_number: None,
+        customer_number: None,
         reported_at: at_most(now, report.reported_at),
     };
     read_from_a_request(Publication::to_the_hub(&fact, carrier.as_str()), &Map::new())
@@ -223,6 +226,18 @@ pub fn unreadable(carrier: &Slug, request: &Request<'_>, why: &str) -> Publicati
         // the fact's own bounds hold for what is kept of it
         "request": String::from_utf8_lossy(&request.body[..request.body.len().min(32 * 1024)]),
     });
+    set_aside(carrier, id, &body)
+}
+
+/// The same of a carrier that does not speak HTTP: octets, kept in hex.
+#[must_use]
+pub fn unreadable_octets(carrier: &Slug, octets: &[u8], why: &str) -> Publication {
+    let id = FactId::of_carrier("unreadable", carrier, &hex(&Sha256::digest(octets)));
+    let kept = hex(&octets[..octets.len().min(16 * 1024)]);
+    set_aside(carrier, id, &serde_json::json!({ "id": id, "carrier": carrier, "unreadable": why, "octets": kept }))
+}
+
+fn set_aside(carrier: &Slug, id: FactId, body: &Value) -> Publication {
     Publication {
         id,
         fact: "sms.received".into(),

@@ -7,8 +7,9 @@ use std::time::Duration;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{RequestBuilder, Response, StatusCode, redirect};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use super::Sent;
+use super::{Outgoing, Sent};
 
 /// Largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 256 * 1024;
@@ -46,6 +47,17 @@ pub fn client_within(connect: Duration, total: Duration) -> Result<reqwest::Clie
 pub fn address(base: &str, path: &str) -> Result<reqwest::Url, String> {
     let whole = format!("{}{path}", base.trim_end_matches('/'));
     reqwest::Url::parse(&whole).map_err(|error| format!("{whole:?} is no address: {error}"))
+}
+
+/// Adds the links of a text's media under a name; what is media alone says no text.
+pub fn add_media(body: &mut Value, name: &str, text: &Outgoing) {
+    if text.media.is_empty() {
+        return;
+    }
+    body[name] = text.media.iter().map(|media| media.url.as_str()).collect();
+    if let Some(fields) = body.as_object_mut().filter(|_| text.text.is_empty()) {
+        fields.shift_remove("text");
+    }
 }
 
 /// What a carrier answered.
@@ -134,7 +146,38 @@ async fn body(mut response: Response) -> Result<Vec<u8>, ()> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::facts::heard::Media;
+    use crate::facts::ids::{Slug, SmsId};
+    use crate::runtime::clock;
+
+    #[test]
+    fn media_alone_say_no_text() {
+        let mut text = Outgoing {
+            carrier: Slug::new("line").unwrap(),
+            sms_id: SmsId(clock::new_id()),
+            from: "+15550100001".into(),
+            from_country: None,
+            to: "+15550100100".into(),
+            text: "look".into(),
+            media: Vec::new(),
+        };
+        let body = |text: &Outgoing| {
+            let mut body = json!({"text": text.text, "to": text.to});
+            add_media(&mut body, "media_urls", text);
+            body
+        };
+        assert_eq!(body(&text), json!({"text": "look", "to": "+15550100100"}));
+        text.media = ["https://m.example/1", "https://m.example/2"]
+            .map(|url| Media { url: url.into(), kind: "image/png".into() })
+            .into();
+        let links = ["https://m.example/1", "https://m.example/2"];
+        assert_eq!(body(&text), json!({"text": "look", "to": "+15550100100", "media_urls": links}));
+        text.text.clear();
+        assert_eq!(body(&text), json!({"to": "+15550100100", "media_urls": links}));
+    }
 
     #[test]
     fn a_status_alone_is_one_of_the_closed_set() {

@@ -18,10 +18,14 @@ pub enum Form {
     Text(usize),
     /// `http://…` or `https://…`.
     Url,
+    /// An address that begins in one of these ways.
+    Address(&'static [&'static str]),
     /// A file that holds a secret; its name ends in `_file`. Read where it is used, never kept.
     SecretFile,
     /// One of these.
     Word(&'static [&'static str]),
+    /// A list of some of these.
+    Words(&'static [&'static str]),
     /// A whole number.
     Whole(RangeInclusive<i64>),
     /// true or false.
@@ -72,9 +76,10 @@ pub struct Kind {
 }
 
 impl Kind {
-    /// Every key that may stand there, beside `id` and `kind`.
+    /// Every key that may stand there, beside `id` and `kind`; a common one of the kind's own is the kind's.
     pub fn all_keys(&self) -> impl Iterator<Item = &'static Key> {
-        COMMON.iter().chain(self.keys)
+        let keys = self.keys;
+        COMMON.iter().filter(move |common| keys.iter().all(|key| key.name != common.name)).chain(keys)
     }
 }
 
@@ -171,6 +176,17 @@ impl Settings {
     #[must_use]
     pub fn whole(&self, key: &str) -> Option<i64> {
         self.values.get(key).and_then(Value::as_i64)
+    }
+
+    /// The words of the list under a key.
+    #[must_use]
+    pub fn words(&self, key: &str) -> Option<Vec<&str>> {
+        self.values.get(key)?.as_array().map(|words| words.iter().filter_map(Value::as_str).collect())
+    }
+
+    /// All that is no secret.
+    pub(super) fn values(&self) -> &Map<String, Value> {
+        &self.values
     }
 
     /// Whether a switch is on.

@@ -78,9 +78,15 @@ impl Lines {
             return known.line.clone();
         }
         let line = settings.and_then(|settings| {
-            let (window, manner) = (Semaphore::new(settings.window()), settings.manner());
-            Connection::open(row, &settings, &self.around)
-                .map(|connection| Arc::new(Line { connection, manner, window }))
+            let manner = settings.manner();
+            Connection::open(row, &settings, &self.around).map(|connection| {
+                let window = match &connection {
+                    // of each bind
+                    Connection::Smpp(client) => client.window(),
+                    _ => settings.window(),
+                };
+                Arc::new(Line { connection, manner, window: Semaphore::new(window) })
+            })
         });
         if let Err(error) = &line {
             tracing::error!(carrier = %row.id, error, "a carrier cannot be used; what is for it waits");

@@ -32,6 +32,7 @@ pub mod pause;
 pub mod plivo;
 mod reading;
 pub mod simulator;
+pub mod smpp;
 pub mod telnyx;
 pub mod twilio;
 pub mod vonage;
@@ -39,8 +40,16 @@ pub mod vonage;
 pub use connection::Connection;
 
 /// Every kind there is an adapter for.
-pub const KINDS: &[&Kind] =
-    &[&simulator::KIND, &twilio::KIND, &telnyx::KIND, &vonage::KIND, &plivo::KIND, &bandwidth::KIND, &aws::KIND];
+pub const KINDS: &[&Kind] = &[
+    &simulator::KIND,
+    &twilio::KIND,
+    &smpp::KIND,
+    &telnyx::KIND,
+    &vonage::KIND,
+    &plivo::KIND,
+    &bandwidth::KIND,
+    &aws::KIND,
+];
 
 /// The kind of a name.
 #[must_use]
@@ -84,6 +93,9 @@ pub struct Outgoing {
 pub enum Sent {
     /// The carrier took it, every part under its own id.
     Accepted(Vec<SubmittedPart>),
+    /// It took some parts, and of the others nobody knows or they were refused: an empty id. It is never sent again by
+    /// itself. Why not all.
+    Partly(Vec<SubmittedPart>, String),
     /// Never: a bad number, blocked, too long. The carrier's code.
     Refused(String),
     /// Never: the carrier knows that the recipient opted out. Its code.
@@ -97,6 +109,14 @@ pub enum Sent {
     Account(String),
     /// The line broke after the text may have left: it is never sent again by itself. Why.
     Unanswered(String),
+}
+
+impl Sent {
+    /// The parts that are to be kept under their ids.
+    #[must_use]
+    pub fn taken(&self) -> &[SubmittedPart] {
+        if let Self::Accepted(parts) | Self::Partly(parts, _) = self { parts } else { &[] }
+    }
 }
 
 /// What every carrier does.
@@ -137,6 +157,8 @@ pub struct Surroundings {
     pub simulator_url: String,
     /// Under which carriers call us, without a slash at its end; empty: not set.
     pub public_url: String,
+    /// The SMPP binds of this process.
+    pub smpp: smpp::Registry,
 }
 
 impl Surroundings {

@@ -1,9 +1,12 @@
-//! What adapters need to read webhooks: fields of JSON, numbers as carriers write them that leave out the plus, and
-//! stamps that are too old.
+//! What adapters need to read webhooks: fields of JSON, numbers as carriers write them that leave out the plus,
+//! stamps that are too old, and whose sign-in a link may see.
 
 use jiff::Timestamp;
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
+use super::base64;
 use super::heard::{Rejected, Request};
 use crate::runtime::clock;
 use crate::sms::number::plan;
@@ -75,6 +78,14 @@ pub fn without_plus(number: &str) -> &str {
     number.strip_prefix('+').unwrap_or(number)
 }
 
+/// The basic sign-in for a link that lies where the carrier's API is, below this path; none for any other.
+#[must_use]
+pub fn login(url: &Url, api: &Url, below: &str, user: &str, password: &SecretString) -> Option<SecretString> {
+    let is_its = url.origin() == api.origin() && url.path().starts_with(below);
+    let plain = || format!("{user}:{}", password.expose_secret());
+    is_its.then(|| format!("Basic {}", base64::encode(plain().as_bytes())).into())
+}
+
 /// Whether a stamp in seconds since 1970 is at most so old, and at most five minutes ahead of our clock.
 ///
 /// # Errors
@@ -109,6 +120,25 @@ mod tests {
             assert_eq!(with_plus(given), is, "{given}");
         }
         assert_eq!((without_plus("+44"), without_plus("12345")), ("44", "12345"));
+    }
+
+    #[test]
+    fn the_sign_in_is_for_the_carriers_own_links_alone() {
+        let url = |text: &str| Url::parse(text).unwrap();
+        let told = |link: &str| {
+            let api = url("https://api.example/v2/users/99/messages");
+            login(&url(link), &api, "/v2/users/99/", "u", &"p".into()).map(|secret| secret.expose_secret().to_owned())
+        };
+        assert_eq!(told("https://api.example/v2/users/99/media/1.png").as_deref(), Some("Basic dTpw"));
+        for other in [
+            "http://api.example/v2/users/99/media/1.png",
+            "https://api.example:8443/v2/users/99/media/1.png",
+            "https://api.example.evil.example/v2/users/99/media/1.png",
+            "https://api.example/v2/users/98/media/1.png",
+            "https://api.example/v2/users/99/../98/media/1.png",
+        ] {
+            assert_eq!(told(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //! and joined when the submission comes. Statements load and store around it.
 
 pub mod rows;
+pub mod spelling;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
@@ -12,6 +14,8 @@ use crate::facts::ids::{FactId, Slug, SmsId};
 use crate::facts::said::{SmsStatus, SubmittedPart};
 use crate::sms::sending::Sms;
 use crate::sms::status;
+
+use spelling::Rule;
 
 /// A receipt as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,16 +32,23 @@ pub struct Receipt {
     pub error: Option<String>,
     /// Which part, where the carrier says so.
     pub part: Option<i32>,
+    /// How its id may differ from the part's, in this order.
+    pub id_rules: Vec<Rule>,
+    /// The text's two ends, ours first, where the carrier says so.
+    pub ends: Option<Ends>,
     /// When the carrier reported it.
     pub reported_at: Timestamp,
     /// Which text it is about, once known.
     pub sms_id: Option<SmsId>,
 }
 
+/// Our number and the customer's.
+pub type Ends = (String, String);
+
 /// A part under its carrier's id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// The carrier's id.
+    /// The carrier's id; empty where nobody knows it.
     pub carrier_sms_id: String,
     /// Where it is.
     pub status: SmsStatus,
@@ -61,8 +72,20 @@ pub struct Ledger {
     pub texts: HashMap<SmsId, Text>,
     /// Receipts in the order of their coming: those that waited, then the batch's.
     pub receipts: Vec<Receipt>,
+    /// Ends between which a text is under way right now.
+    pub busy: HashSet<(Slug, Ends)>,
     /// Texts that changed in any way.
     pub changed: HashSet<SmsId>,
+}
+
+impl Text {
+    /// Its state is unknown, and so is the id of a part.
+    fn lacks_an_id(&self, carrier: &Slug, ends: &Ends) -> bool {
+        let sms = &self.sms;
+        sms.state == SmsStatus::Unknown
+            && (&sms.carrier, &sms.our_number, &sms.customer_number) == (carrier, &ends.0, &ends.1)
+            && (self.parts.is_empty() || self.parts.values().any(|part| part.carrier_sms_id.is_empty()))
+    }
 }
 
 impl Ledger {
@@ -82,7 +105,7 @@ impl Ledger {
             self.changed.insert(id);
         }
         for at in 0..self.receipts.len() {
-            if self.receipts[at].sms_id.is_none() {
+            if self.receipts[at].sms_id.is_none() && self.join(at, Some(id)).is_none() && self.adopt(at, Some(id)) {
                 self.join(at, Some(id));
             }
         }
@@ -92,26 +115,51 @@ impl Ledger {
     /// A receipt came. The text whose state it moved, where it did.
     pub fn reported(&mut self, receipt: Receipt) -> Option<SmsId> {
         self.receipts.push(receipt);
-        self.join(self.receipts.len() - 1, None)
+        let at = self.receipts.len() - 1;
+        let moved = self.join(at, None);
+        if self.receipts[at].sms_id.is_none() && self.adopt(at, None) { self.join(at, None) } else { moved }
+    }
+
+    /// The answer to a text was lost, and with it the id: a receipt of an id that nobody knows is about the one unknown
+    /// text between its two numbers, where there is exactly one and none is under way. Whether it was given the id.
+    fn adopt(&mut self, at: usize, only: Option<SmsId>) -> bool {
+        let receipt = &self.receipts[at];
+        let Some(ends) = &receipt.ends else { return false };
+        if receipt.sms_id.is_some() || self.busy.contains(&(receipt.carrier.clone(), ends.clone())) {
+            return false;
+        }
+        let mut unknown = self.texts.values_mut().filter(|text| text.lacks_an_id(&receipt.carrier, ends));
+        let (Some(text), None) = (unknown.next(), unknown.next()) else { return false };
+        if only.is_some_and(|id| id != text.sms.id) {
+            return false;
+        }
+        let number =
+            text.parts.iter().find(|(_, part)| part.carrier_sms_id.is_empty()).map_or(1, |(number, _)| *number);
+        let part = Part { carrier_sms_id: receipt.carrier_sms_id.clone(), status: SmsStatus::Submitted, error: None };
+        text.parts.insert(number, part);
+        self.changed.insert(text.sms.id);
+        true
     }
 
     /// Joins a receipt to its parts, if they are known (and of this text, where one is given); the text it moved.
     fn join(&mut self, at: usize, only: Option<SmsId>) -> Option<SmsId> {
         let receipt = &mut self.receipts[at];
-        // the newest text wins: small carriers restart their counters
-        let text = self
+        let (rules, reported) = (&receipt.id_rules, &receipt.carrier_sms_id);
+        let rank = |part: &Part| spelling::rank(rules, &part.carrier_sms_id, reported);
+        // the first rule wins, then the newest text: small carriers restart their counters
+        let (best, text) = self
             .texts
             .values_mut()
             .filter(|text| only.is_none_or(|id| id == text.sms.id) && text.sms.carrier == receipt.carrier)
-            .filter(|text| text.parts.values().any(|part| part.carrier_sms_id == receipt.carrier_sms_id))
-            .max_by_key(|text| (text.sms.claimed_at, text.sms.id))?;
+            .filter_map(|text| text.parts.values().filter_map(rank).min().map(|best| (best, text)))
+            .max_by_key(|(best, text)| (Reverse(*best), text.sms.claimed_at, text.sms.id))?;
         receipt.sms_id = Some(text.sms.id);
         let id = text.sms.id;
         let of_number = receipt.part.and_then(|number| text.parts.get(&number));
-        let named = of_number.is_some_and(|part| part.carrier_sms_id == receipt.carrier_sms_id);
+        let named = of_number.is_some_and(|part| rank(part) == Some(best));
         for (number, part) in &mut text.parts {
             // one id for all parts is told apart by the number, where the carrier gives one
-            if part.carrier_sms_id != receipt.carrier_sms_id || named && receipt.part != Some(*number) {
+            if rank(part) != Some(best) || named && receipt.part != Some(*number) {
                 continue;
             }
             let forward = part.status.forward(receipt.status);
@@ -189,6 +237,8 @@ mod tests {
             status,
             error: (status == Failed).then(|| "e1".to_owned()),
             part: None,
+            id_rules: vec![Rule::Exact],
+            ends: None,
             reported_at: Timestamp::UNIX_EPOCH,
             sms_id: None,
         }
@@ -252,6 +302,60 @@ mod tests {
         all.answered(id(2), &parts(&["7"]), Submitted);
         assert_eq!(all.reported(receipt(1, "7", Delivered)), Some(id(2)));
         assert_eq!(state(&all, 1), Submitted);
+    }
+
+    #[test]
+    fn another_spelling_finds_its_text_before_and_after_and_an_exact_one_goes_before() {
+        let spelled =
+            |nr, id: &str| Receipt { id_rules: spelling::rules(spelling::WORDS), ..receipt(nr, id, Delivered) };
+        let mut all = ledger(&[(1, Submitted), (2, Submitted), (3, Sending)]);
+        all.answered(id(1), &parts(&["10"]), Submitted);
+        all.answered(id(2), &parts(&["00A"]), Submitted);
+        assert_eq!(all.reported(receipt(1, "a", Delivered)), None, "exact alone where nothing else is said");
+        assert_eq!(all.reported(spelled(2, "10")), Some(id(1)), "not the newer 0xA");
+        assert_eq!(all.reported(spelled(3, "a")), Some(id(2)));
+        assert_eq!(all.reported(spelled(4, "439041101")), None);
+        all.answered(id(3), &parts(&["1A2B3C4D"]), Submitted);
+        assert_eq!((state(&all, 3), all.receipts.last().unwrap().sms_id), (Delivered, Some(id(3))));
+    }
+
+    #[test]
+    fn a_part_of_which_nobody_knows_keeps_the_text_from_being_delivered() {
+        let mut all = ledger(&[(1, Unknown)]);
+        assert!(all.answered(id(1), &parts(&["a", ""]), Unknown));
+        assert_eq!(all.reported(receipt(1, "a", Delivered)), Some(id(1)));
+        assert_eq!(state(&all, 1), Submitted);
+    }
+
+    #[test]
+    fn a_receipt_that_nobody_knows_is_about_the_one_unknown_text_between_its_numbers() {
+        let between = |nr, id: &str, customer: &str| Receipt {
+            ends: Some(("+15550100001".to_owned(), customer.to_owned())),
+            ..receipt(nr, id, Delivered)
+        };
+        let mut all = ledger(&[(1, Unknown), (2, Submitted)]);
+        all.answered(id(2), &parts(&["b"]), Submitted);
+        assert_eq!(all.reported(receipt(1, "x", Delivered)), None, "between nobody knows whom");
+        assert_eq!(all.reported(between(2, "x", "+15550100999")), None, "another customer");
+        assert_eq!(all.reported(between(3, "b", "+15550100100")), Some(id(2)), "a known id goes before");
+        assert_eq!(all.reported(between(4, "x", "+15550100100")), Some(id(1)));
+        assert_eq!((state(&all, 1), all.texts[&id(1)].parts[&1].carrier_sms_id.as_str()), (Delivered, "x"));
+        assert_eq!(all.reported(between(5, "y", "+15550100100")), None, "it has its id now");
+
+        let mut two = ledger(&[(1, Unknown), (2, Unknown)]);
+        assert_eq!(two.reported(between(1, "x", "+15550100100")), None, "nobody knows which");
+        let mut busy = ledger(&[(1, Unknown)]);
+        busy.busy.insert((carrier(), ("+15550100001".to_owned(), "+15550100100".to_owned())));
+        assert_eq!(busy.reported(between(1, "x", "+15550100100")), None, "it may be about the one under way");
+
+        let mut early = ledger(&[(1, Sending)]);
+        assert_eq!(early.reported(between(1, "x", "+15550100100")), None);
+        early.answered(id(1), &[], Unknown);
+        assert_eq!(state(&early, 1), Delivered, "it came before it was known that the answer is lost");
+        let mut long = ledger(&[(1, Unknown)]);
+        long.answered(id(1), &parts(&["", ""]), Unknown);
+        assert_eq!(long.reported(between(1, "x", "+15550100100")), Some(id(1)));
+        assert_eq!(state(&long, 1), Submitted, "of the other part nobody knows");
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, HashSet};
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
-use super::{Ledger, Part, Receipt, Text};
+use super::spelling::{self, Rule};
+use super::{Ends, Ledger, Part, Receipt, Text};
 use crate::facts::envelope::Reason;
 use crate::facts::ids::{FactId, Slug, SmsId};
 use crate::facts::said::{SmsStatus, SubmittedPart};
@@ -15,22 +16,26 @@ use crate::hub::sql;
 use crate::sms::sending;
 
 /// The texts, parts and waiting receipts that a batch is about: the texts told of, with their told parts, and those that
-/// its receipts name.
+/// its receipts name, by id or by the two numbers.
 ///
 /// # Errors
 /// Contention or a database that is away.
 pub async fn load(
     tx: &Transaction<'_>,
+    now: Timestamp,
     told: &[(SmsId, &[SubmittedPart])],
     reported: &[(&Slug, &str)],
+    between: &[(&Slug, Ends)],
 ) -> Result<Ledger, Failure> {
     let mut ids: Vec<SmsId> = told.iter().map(|(id, _)| *id).collect();
     lock_carriers(tx, &ids, reported).await?;
+    let (unknown, busy) = texts_between(tx, now, &ids, between).await?;
     ids.extend(texts_of(tx, reported).await?);
+    ids.extend(unknown);
     ids.sort_unstable();
     ids.dedup();
     let texts = sending::lock(tx, &ids).await?;
-    let mut ledger = Ledger::default();
+    let mut ledger = Ledger { busy, ..Ledger::default() };
     ledger.texts.extend(texts.into_iter().map(|(id, sms)| (id, Text { sms, parts: BTreeMap::new() })));
     load_parts(tx, &mut ledger, &ids).await?;
     ledger.receipts = waiting(tx, &ledger, told).await?;
@@ -55,16 +60,53 @@ async fn texts_of(tx: &Transaction<'_>, reported: &[(&Slug, &str)]) -> Result<Ve
     if reported.is_empty() {
         return Ok(Vec::new());
     }
-    let (carriers, ids): (Vec<&Slug>, Vec<&str>) = reported.iter().copied().unzip();
-    let rows = sql::rows(
-        tx,
-        "select distinct p.sms_id from unnest($1::text[], $2::text[]) as r (carrier, carrier_sms_id)
-         join sms_parts p on p.carrier = r.carrier and p.carrier_sms_id = r.carrier_sms_id",
-        &[&carriers, &ids],
-    )
-    .await?;
+    let (carriers, keys) = keys_of(reported.iter().copied());
+    let rows = sql::rows(tx, FOUND, &[&carriers, &keys]).await?;
     Ok(rows.iter().map(|row| row.get("sms_id")).collect())
 }
+
+/// The texts that have a part under one of these ids, whatever its case and leading zeros.
+pub const FOUND: &str = "
+    select distinct p.sms_id from unnest($1::text[], $2::text[]) as r (carrier, key)
+    join sms_parts p on p.carrier = r.carrier
+      and ltrim(lower(p.carrier_sms_id collate \"C\"), '0') = ltrim(lower(r.key collate \"C\"), '0')";
+
+/// Texts of unknown fate between these numbers and between those of the texts told of, if they left of late; and the
+/// numbers between which one is under way.
+async fn texts_between(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    told: &[SmsId],
+    between: &[(&Slug, Ends)],
+) -> Result<(Vec<SmsId>, HashSet<(Slug, Ends)>), Failure> {
+    let carriers: Vec<&Slug> = between.iter().map(|(carrier, _)| *carrier).collect();
+    let ours: Vec<&str> = between.iter().map(|(_, (ours, _))| ours.as_str()).collect();
+    let customers: Vec<&str> = between.iter().map(|(_, (_, customer))| customer.as_str()).collect();
+    let rows = sql::rows(tx, BETWEEN, &[&carriers, &ours, &customers, &told, &now]).await?;
+    let (mut ids, mut busy) = (Vec::new(), HashSet::new());
+    for row in rows {
+        ids.push(row.get("id"));
+        if row.get("is_busy") {
+            busy.insert((row.get("carrier"), (row.get("our_number"), row.get("customer_number"))));
+        }
+    }
+    Ok((ids, busy))
+}
+
+/// See `texts_between`.
+pub const BETWEEN: &str = "
+    with ends as (
+        select * from unnest($1::text[], $2::text[], $3::text[]) as r (carrier, our_number, customer_number)
+        union
+        select carrier, our_number, customer_number from sms where id = any($4) and state = 'unknown'
+    )
+    select s.id, s.carrier, s.our_number, s.customer_number,
+           exists (select 1 from sms b where b.state = 'sending' and b.carrier = s.carrier
+                     and b.our_number = s.our_number and b.customer_number = s.customer_number) as is_busy
+    from ends e
+    join sms s on s.state = 'unknown' and s.customer_number = e.customer_number
+              and s.our_number = e.our_number and s.carrier = e.carrier
+    where s.claimed_at > $5::timestamptz - interval '3 days'";
 
 async fn load_parts(tx: &Transaction<'_>, ledger: &mut Ledger, ids: &[SmsId]) -> Result<(), Failure> {
     let rows = sql::rows(
@@ -86,6 +128,11 @@ async fn load_parts(tx: &Transaction<'_>, ledger: &mut Ledger, ids: &[SmsId]) ->
     Ok(())
 }
 
+/// Ids with all that they may be spelled as on the other side; the statements fold case and leading zeros themselves.
+fn keys_of<'a>(ids: impl Iterator<Item = (&'a Slug, &'a str)>) -> (Vec<&'a Slug>, Vec<String>) {
+    ids.flat_map(|(carrier, id)| spelling::keys(id).into_iter().map(move |key| (carrier, key))).unzip()
+}
+
 /// Receipts that came before the parts told of now, in the order of their coming.
 async fn waiting(
     tx: &Transaction<'_>,
@@ -100,19 +147,16 @@ async fn waiting(
             parts.iter().map(|part| part.carrier_sms_id.as_str()).chain(known).map(|key| (&text.sms.carrier, key)),
         );
     }
-    if keys.is_empty() {
+    let unknown: Vec<SmsId> = told
+        .iter()
+        .map(|(id, _)| *id)
+        .filter(|id| ledger.texts.get(id).is_some_and(|text| text.sms.state == SmsStatus::Unknown))
+        .collect();
+    if keys.is_empty() && unknown.is_empty() {
         return Ok(Vec::new());
     }
-    let (carriers, ids): (Vec<&Slug>, Vec<&str>) = keys.into_iter().unzip();
-    let rows = sql::rows(
-        tx,
-        "select r.id, r.carrier, r.carrier_sms_id, r.status, r.error, r.part, r.reported_at
-         from unnest($1::text[], $2::text[]) as k (carrier, carrier_sms_id)
-         join receipts r on r.carrier = k.carrier and r.carrier_sms_id = k.carrier_sms_id
-         where r.sms_id is null order by r.at, r.id",
-        &[&carriers, &ids],
-    )
-    .await?;
+    let (carriers, keys) = keys_of(keys.into_iter());
+    let rows = sql::rows(tx, WAITING, &[&carriers, &keys, &unknown]).await?;
     rows.iter()
         .map(|row| {
             Ok(Receipt {
@@ -122,12 +166,27 @@ async fn waiting(
                 status: word(row.get("status"))?,
                 error: row.get("error"),
                 part: row.get("part"),
+                id_rules: spelling::rules(&row.get::<_, Vec<String>>("id_rules")),
+                ends: row.get::<_, Option<String>>("our_number").zip(row.get("customer_number")),
                 reported_at: row.get("reported_at"),
                 sms_id: None,
             })
         })
         .collect()
 }
+
+/// See `waiting`.
+pub const WAITING: &str = "
+    select id, carrier, carrier_sms_id, status, error, part, id_rules, our_number, customer_number, reported_at from (
+        select r.* from unnest($1::text[], $2::text[]) as k (carrier, key)
+        join receipts r on r.carrier = k.carrier and r.sms_id is null
+          and ltrim(lower(r.carrier_sms_id collate \"C\"), '0') = ltrim(lower(k.key collate \"C\"), '0')
+        union
+        select r.* from sms s
+        join receipts r on r.customer_number = s.customer_number and r.our_number = s.our_number
+          and r.carrier = s.carrier and r.sms_id is null
+        where s.id = any($3)
+    ) r order by at, id";
 
 /// Stores what a batch came to.
 ///
@@ -170,17 +229,26 @@ async fn store_receipts(tx: &Transaction<'_>, now: Timestamp, receipts: &[Receip
     let parts: Vec<Option<i32>> = receipts.iter().map(|r| r.part).collect();
     let times: Vec<Timestamp> = receipts.iter().map(|r| r.reported_at).collect();
     let texts: Vec<Option<SmsId>> = receipts.iter().map(|r| r.sms_id).collect();
+    let ours: Vec<Option<&str>> = receipts.iter().map(|r| r.ends.as_ref().map(|ends| ends.0.as_str())).collect();
+    let customers: Vec<Option<&str>> = receipts.iter().map(|r| r.ends.as_ref().map(|ends| ends.1.as_str())).collect();
+    // arrays of different lengths make no array: the words go as one text
+    let rules: Vec<String> = receipts.iter().map(|r| words(&r.id_rules)).collect();
     sql::touch(
         tx,
-        "insert into receipts as r (id, carrier, carrier_sms_id, status, error, part, reported_at, at, sms_id)
-         select id, carrier, carrier_sms_id, status, error, part, reported_at, $9, sms_id
-         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::timestamptz[], $8::uuid[])
-           as n (id, carrier, carrier_sms_id, status, error, part, reported_at, sms_id)
+        "insert into receipts as r (id, carrier, carrier_sms_id, status, error, part, reported_at, at, sms_id, id_rules, our_number, customer_number)
+         select id, carrier, carrier_sms_id, status, error, part, reported_at, $9, sms_id, string_to_array(id_rules, ' '), our_number, customer_number
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::timestamptz[], $8::uuid[],
+                     $10::text[], $11::text[], $12::text[])
+           as n (id, carrier, carrier_sms_id, status, error, part, reported_at, sms_id, id_rules, our_number, customer_number)
          on conflict (id) do update set sms_id = excluded.sms_id where r.sms_id is null and excluded.sms_id is not null",
-        &[&ids, &carriers, &carrier_ids, &states, &errors, &parts, &times, &texts, &now],
+        &[&ids, &carriers, &carrier_ids, &states, &errors, &parts, &times, &texts, &now, &rules, &ours, &customers],
     )
     .await?;
     Ok(())
+}
+
+fn words(rules: &[Rule]) -> String {
+    rules.iter().map(|rule| rule.word()).collect::<Vec<_>>().join(" ")
 }
 
 async fn store_parts(tx: &Transaction<'_>, texts: &[&Text]) -> Result<(), Failure> {
@@ -198,8 +266,9 @@ async fn store_parts(tx: &Transaction<'_>, texts: &[&Text]) -> Result<(), Failur
          select sms_id, part, carrier, carrier_sms_id, status, error
          from unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[])
            as n (sms_id, part, carrier, carrier_sms_id, status, error)
-         on conflict (sms_id, part) do update set status = excluded.status, error = excluded.error
-           where p.status <> excluded.status",
+         on conflict (sms_id, part) do update
+           set status = excluded.status, error = excluded.error, carrier_sms_id = excluded.carrier_sms_id
+           where p.status <> excluded.status or p.carrier_sms_id = ''",
         &[&ids, &numbers, &carriers, &carrier_ids, &states, &errors],
     )
     .await?;

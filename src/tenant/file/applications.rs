@@ -41,8 +41,8 @@ impl Reader<'_> {
             token_next_file: self.text(part, "token_next_file").and_then(|at| self.sized(at, "token_next_file", 1000)),
             numbers: self.numbers(part),
             purpose: purpose.and_then(|at| Purpose::of(&at.value)).unwrap_or(Purpose::Informational),
-            inbound_url: self.address(part, "inbound_url"),
-            status_url: self.address(part, "status_url"),
+            inbound_url: self.web_address(part, "inbound_url"),
+            status_url: self.web_address(part, "status_url"),
         }
     }
 
@@ -56,7 +56,7 @@ impl Reader<'_> {
         None
     }
 
-    fn address(&mut self, part: Part<'_>, key: &str) -> Option<At<String>> {
+    fn web_address(&mut self, part: Part<'_>, key: &str) -> Option<At<String>> {
         let at = self.text(part, key)?;
         if outside::is_address(&at.value) {
             return Some(at);

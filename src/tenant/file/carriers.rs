@@ -63,15 +63,22 @@ impl Reader<'_> {
                 self.text(part, key.name).and_then(|at| self.sized(at, key.name, 1000)).map(|at| at.value.into())
             }
             Form::Url => {
-                let at = self.text(part, key.name)?;
-                if ["http://", "https://"].iter().any(|scheme| at.value.starts_with(scheme)) {
-                    return Some(at.value.into());
-                }
                 let instead = format!("write {} = \"https://host:port\" or leave it out", key.name);
-                self.say(line, &format!("{} is no address", key.name), &instead);
-                None
+                self.address(part, key.name, line, &["http://", "https://"], &instead)
+            }
+            Form::Address(ways) => {
+                let instead = format!("write {} = \"{}host:port\"", key.name, ways.first().unwrap_or(&""));
+                self.address(part, key.name, line, ways, &instead)
             }
             Form::Word(words) => self.word(part, key.name, words).map(|at| at.value.into()),
+            Form::Words(words) => {
+                let listed = self.slugs(part, key.name);
+                for unknown in listed.iter().filter(|at| !words.contains(&at.value.as_str())) {
+                    let what = format!("{:?} is none of the words of {}", unknown.value.as_str(), key.name);
+                    self.say(unknown.line, &what, &format!("write some of {}", words.join(", ")));
+                }
+                Some(listed.iter().map(|at| Value::from(at.value.as_str())).collect())
+            }
             Form::Whole(range) => {
                 let range = i32::try_from(*range.start()).ok()?..=i32::try_from(*range.end()).ok()?;
                 self.number(part, key.name, range).map(Value::from)
@@ -80,6 +87,15 @@ impl Reader<'_> {
             Form::Price => self.text(part, key.name).and_then(|at| self.price(&at, key.name)),
             Form::Prices => self.prices(part, key.name),
         }
+    }
+
+    fn address(&mut self, part: Part<'_>, key: &str, line: usize, ways: &[&str], instead: &str) -> Option<Value> {
+        let at = self.text(part, key)?;
+        if ways.iter().any(|way| at.value.starts_with(way)) {
+            return Some(at.value.into());
+        }
+        self.say(line, &format!("{key} is no address"), instead);
+        None
     }
 }
 
@@ -121,6 +137,9 @@ fn example(form: &Form) -> &'static str {
     match form {
         Form::Text(_) | Form::Word(_) => "\"…\"",
         Form::Url => "\"https://host:port\"",
+        Form::Address(ways) if ways.contains(&"smpp://") => "\"smpp://host:2775\"",
+        Form::Address(_) => "\"scheme://host:port\"",
+        Form::Words(_) => "[\"…\"]",
         Form::SecretFile => "\"/run/secrets/…\": a file that holds the secret alone",
         Form::Whole(_) => "a number",
         Form::Yes => "true",

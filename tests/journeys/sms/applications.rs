@@ -1,13 +1,13 @@
 //! Twilio's own SDKs text through the hub as if it were Twilio: sent, fetched, listed, refused in the exceptions they know;
 //! and judge what the hub tells applications: customers' texts, what became of their own, in order and none lost.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use super::Stranger;
 use crate::hub::clean;
-use crate::support::stack::{Process, Stack, until};
+use crate::support::stack::{Process, Stack, free_port, until};
 
 const ACCOUNT: &str = "AC00000000000000000000000000000aa1";
 const OTHER: &str = "AC00000000000000000000000000000bb2";
@@ -16,36 +16,10 @@ const NEXT: &str = "the-token-that-comes-next";
 const OURS: &str = "+15550100001";
 const CUSTOMER: &str = "+15550100100";
 
-/// A stranger's program: a line of JSON in, a line of JSON out.
-struct Stranger {
-    child: Child,
-    to: ChildStdin,
-    from: BufReader<ChildStdout>,
-}
-
 impl Stranger {
-    fn start(program: &str, script: &str, arguments: &[&str]) -> Self {
-        let script = format!("{}/scripts/carriers/{script}", env!("CARGO_MANIFEST_DIR"));
-        let mut child = Command::new(program)
-            .arg(script)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (to, from) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
-        Self { child, to, from }
-    }
-
-    fn line(&mut self) -> Value {
-        let mut line = String::new();
-        self.from.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap_or_else(|_| panic!("the program said {line:?}"))
-    }
-
+    /// Its answer, as JSON.
     fn call(&mut self, asked: &Value) -> Value {
-        writeln!(self.to, "{asked}").unwrap();
-        self.line()
+        serde_json::from_str(&self.ask(asked)).unwrap()
     }
 
     /// What went well.
@@ -65,11 +39,12 @@ impl Stranger {
     }
 }
 
-impl Drop for Stranger {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// An application that hears and judges, and its address.
+fn listening(program: &str, script: &str) -> (Stranger, String) {
+    let mut application = Stranger::told(program, script, &[TOKEN]);
+    let said: Value = serde_json::from_str(&application.line()).unwrap();
+    let url = said["url"].as_str().unwrap().to_owned();
+    (application, url)
 }
 
 fn python() -> String {
@@ -78,8 +53,8 @@ fn python() -> String {
 
 /// Both SDKs, and how each spells the sender.
 fn sdks(url: &str) -> [(Stranger, &'static str); 2] {
-    let python = Stranger::start(&python(), "text_as_application.py", &[url]);
-    [(python, "from_"), (Stranger::start("node", "text_as_application.mjs", &[url]), "from")]
+    let python = Stranger::told(&python(), "text_as_application.py", &[url]);
+    [(python, "from_"), (Stranger::told("node", "text_as_application.mjs", &[url]), "from")]
 }
 
 /// The tenant of the example with an application, and another tenant with its own.
@@ -189,8 +164,7 @@ fn statuses(heard: &[Value], sid: &str) -> Vec<String> {
 async fn applications_are_told_of_texts_and_of_what_became_of_their_own() {
     let programs = [(python(), "receive_as_application.py"), ("node".to_owned(), "receive_as_application.mjs")];
     for (program, script) in programs {
-        let mut application = Stranger::start(&program, script, &[TOKEN]);
-        let url = application.line()["url"].as_str().unwrap().to_owned();
+        let (mut application, url) = listening(&program, script);
         told(&url, &mut application).await;
     }
 }
@@ -199,7 +173,7 @@ async fn told(url: &str, application: &mut Stranger) {
     let more = format!("inbound_url = \"{url}/inbound?shop=1\"\nstatus_url = \"{url}/status\"\n");
     let (stack, texthub) = bears_and_shop(&more).await;
     let desk = stack.desk("three-bears").await;
-    let mut sdk = Stranger::start(&python(), "text_as_application.py", &[&texthub.url()]);
+    let mut sdk = Stranger::told(&python(), "text_as_application.py", &[&texthub.url()]);
     let send = |text: &str| asked("create", json!({"to": CUSTOMER, "from_": OURS, "body": text}));
 
     // a text is answered by TwiML, and the answer is delivered
@@ -282,7 +256,7 @@ async fn one_token_is_one_text_and_what_waits_for_the_hub_is_queued() {
     let stack = with_shop("").await;
     // a gateway alone: nobody records what it hands in
     let gateway = stack.start(&["gateway"]).await;
-    let mut sdk = Stranger::start(&python(), "text_as_application.py", &[&gateway.url()]);
+    let mut sdk = Stranger::told(&python(), "text_as_application.py", &[&gateway.url()]);
     let with = |token: &str, to: &str, body: &str| {
         let mut asked = asked("create", json!({"to": to, "from_": OURS, "body": body}));
         asked["headers"] = json!({"I-Twilio-Idempotency-Token": token});
@@ -314,8 +288,7 @@ async fn one_token_is_one_text_and_what_waits_for_the_hub_is_queued() {
 /// The process that tells applications ends at each point of its loop: what was to be told is told, and answered once.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_is_told_whatever_ends() {
-    let mut application = Stranger::start(&python(), "receive_as_application.py", &[TOKEN]);
-    let url = application.line()["url"].as_str().unwrap().to_owned();
+    let (mut application, url) = listening(&python(), "receive_as_application.py");
     application.call(&json!({"do": "answer", "status": 200, "body": "<Response><Message>Thanks</Message></Response>"}));
     let stack = with_shop(&format!("inbound_url = \"{url}/inbound\"\n")).await;
     let _rest = stack.start(&["receive_sms", "post_reply", "send_sms", "record_receipt", "carrier-simulator"]).await;
@@ -346,5 +319,50 @@ async fn an_application_is_told_whatever_ends() {
     assert_eq!((tokens.len(), all.len()), (5, 6), "{all:?}");
     let program = client.query_one("select count(*) from entries where author = 'program'", &[]).await.unwrap();
     assert_eq!(program.get::<_, i64>(0), 5, "each is answered once");
+    clean(&stack).await;
+}
+
+/// Killed with the value.
+struct Proxy(Child);
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Twilio's own description of its API, served by a stranger's proxy, finds nothing wrong with requests and answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn twilios_description_holds_for_our_answers() {
+    let (stack, texthub) = bears_and_shop("").await;
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/carriers/node_modules");
+    let port = free_port().to_string();
+    let proxy = Command::new("node")
+        .arg(format!("{folder}/@stoplight/prism-cli/dist/index.js"))
+        .args(["proxy", "--errors", "--port", &port])
+        .arg(format!("{folder}/@twilio/cli-core/src/services/twilio-api/twilio_api_v2010.json"))
+        .arg(texthub.url())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let _proxy = Proxy(proxy);
+    let url = format!("http://127.0.0.1:{port}");
+    until("the proxy answers", async || stack.http.get(&url).send().await.is_ok()).await;
+    let mut sdk = Stranger::told("node", "text_as_application.mjs", &[&url]);
+    let sent = sdk.done(&asked("create", json!({"to": CUSTOMER, "from": OURS, "body": "judged"})));
+    let fetch = json!({"do": "fetch", "account": ACCOUNT, "token": TOKEN, "sid": sent["sid"]});
+    until("it is delivered", async || sdk.done(&fetch)["status"] == "delivered").await;
+    // of a list it wants whole addresses where its own examples, and the SDKs that follow them, have paths: nothing else
+    let list = format!("{url}/2010-04-01/Accounts/{ACCOUNT}/Messages.json?PageSize=1");
+    let judged = stack.http.get(&list).basic_auth(ACCOUNT, Some(TOKEN)).send().await.unwrap();
+    let judged: Value = judged.json().await.unwrap();
+    let wrong: Vec<&Value> = judged["validation"].as_array().unwrap().iter().map(|wrong| &wrong["location"]).collect();
+    assert_eq!(
+        wrong,
+        [&json!(["response", "body", "first_page_uri"]), &json!(["response", "body", "uri"])],
+        "{judged}"
+    );
     clean(&stack).await;
 }

@@ -6,6 +6,7 @@ mod leaves_once;
 mod media;
 mod proof;
 mod quiet_hours;
+mod smpp;
 mod twilio;
 mod vendors;
 
@@ -21,8 +22,15 @@ struct Stranger {
 
 impl Stranger {
     fn start(program: &str, script: &str) -> Self {
+        Self::told(program, script, &[])
+    }
+
+    /// With arguments.
+    fn told(program: &str, script: &str, arguments: &[&str]) -> Self {
         let script = format!("{}/scripts/carriers/{script}", env!("CARGO_MANIFEST_DIR"));
-        let mut child = Command::new(program).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut command = Command::new(program);
+        command.arg(script).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let (to, from) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         Self { child, to, from }
     }

@@ -276,6 +276,12 @@ impl Process {
         self.end();
     }
 
+    /// SIGTERM: it ends by itself, in order, while the test goes on.
+    pub fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
     /// Where it serves.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)

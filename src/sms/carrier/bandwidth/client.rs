@@ -9,6 +9,7 @@ use serde_json::json;
 use super::super::heard::{Heard, Rejected, Request};
 use super::super::http::{self, Answer};
 use super::super::kind::Settings;
+use super::super::reading::login;
 use super::super::{Carrier, Outgoing, Sent, Surroundings};
 use super::webhook;
 use crate::facts::said::SubmittedPart;
@@ -62,9 +63,7 @@ impl Carrier for Client {
             // it comes back with the receipts, for people who look there
             "tag": text.sms_id,
         });
-        if !text.media.is_empty() {
-            body["media"] = text.media.iter().map(|media| media.url.as_str()).collect();
-        }
+        http::add_media(&mut body, "media", text);
         let request = self
             .http
             .post(self.messages.clone())
@@ -74,6 +73,11 @@ impl Carrier for Client {
             Ok(answer) => told(&answer),
             Err(sent) => sent,
         }
+    }
+
+    fn authorization(&self, url: &reqwest::Url) -> Option<SecretString> {
+        let below = self.messages.path().trim_end_matches("messages");
+        login(url, &self.messages, below, &self.user, &self.password)
     }
 
     async fn receive(&self, request: &Request<'_>) -> Result<Vec<Heard>, Rejected> {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::heard::{Heard, Rejected, Request};
 use super::super::http::{self, Answer};
 use super::super::kind::Settings;
-use super::super::reading::without_plus;
+use super::super::reading::{login, without_plus};
 use super::super::{Carrier, Outgoing, Sent, Surroundings};
 use super::{signature, webhook};
 use crate::facts::said::SubmittedPart;
@@ -59,8 +59,8 @@ impl Client {
         }
         if !text.media.is_empty() {
             body["type"] = "mms".into();
-            body["media_urls"] = text.media.iter().map(|media| media.url.as_str()).collect();
         }
+        http::add_media(&mut body, "media_urls", text);
         body
     }
 }
@@ -79,6 +79,11 @@ impl Carrier for Client {
             Ok(answer) => told(&answer),
             Err(sent) => sent,
         }
+    }
+
+    fn authorization(&self, url: &reqwest::Url) -> Option<SecretString> {
+        let below = self.messages.path().trim_end_matches("Message/");
+        login(url, &self.messages, below, &self.account, &self.token)
     }
 
     async fn receive(&self, request: &Request<'_>) -> Result<Vec<Heard>, Rejected> {

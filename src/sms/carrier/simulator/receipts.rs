@@ -73,6 +73,9 @@ impl Receipt {
             status,
             error: failed.then(|| format!("sim_{}", self.status)),
             part: Some(self.part),
+            id_rules: None,
+            our_number: None,
+            customer_number: None,
             reported_at: self.due_at,
         };
         Publication::to_the_hub(&body, self.carrier.as_str())

@@ -57,9 +57,7 @@ impl Client {
 
     fn body(&self, text: &Outgoing) -> serde_json::Value {
         let mut body = json!({"from": text.from, "to": text.to, "text": text.text});
-        if !text.media.is_empty() {
-            body["media_urls"] = text.media.iter().map(|media| media.url.as_str()).collect();
-        }
+        http::add_media(&mut body, "media_urls", text);
         for (name, value) in [("messaging_profile_id", &self.profile), ("webhook_url", &self.callback)] {
             if let Some(value) = value {
                 body[name] = value.as_str().into();
