@@ -10,7 +10,7 @@ use crate::sms::carrier::aws::certificate::Certificate;
 use crate::sms::carrier::aws::sns::Notification;
 use crate::sms::carrier::heard::{Heard, Rejected, Request, facts};
 use crate::sms::carrier::http::Answer;
-use crate::sms::carrier::{Sent, aws, bandwidth, base64, plivo, telnyx, twilio, vonage};
+use crate::sms::carrier::{Sent, aws, bandwidth, base64, kannel, plivo, telnyx, twilio, vonage};
 
 type Read = fn(&Request<'_>) -> Result<Vec<Heard>, Rejected>;
 
@@ -24,6 +24,7 @@ const READ: &[Read] = &[
         let message = String::from_utf8_lossy(request.body).into_owned();
         aws::webhook::read(&Notification { message, at: Timestamp::UNIX_EPOCH })
     },
+    kannel::webhook::read,
 ];
 
 /// A body as POST, and the same as the query of a GET.
@@ -51,6 +52,7 @@ pub(super) fn answers(bytes: &[u8]) {
         plivo::client::told,
         bandwidth::client::told,
         aws::client::told,
+        |answer| kannel::client::told(answer, "ours".to_owned()),
     ];
     const STATUS: [u16; 8] = [200, 201, 202, 400, 401, 429, 500, 503];
     let (which, rest) = choice(bytes);
