@@ -86,9 +86,10 @@ impl Scene {
         }
     }
 
-    /// The wave is over: all that Kannel took is in rooms, and answered.
-    async fn over(&mut self, count: usize) {
+    /// The wave is over: all that Kannel took is in rooms, and answered. The fake SMSC hears one `fakesmsc` at a time.
+    async fn over(&mut self, phones: Option<Phones>, count: usize) {
         until("the phones have sent everything", async || self.kannel.taken().len() == count).await;
+        drop(phones);
         let taken = self.kannel.taken();
         until_within("every text is in a room", PATIENCE, async || {
             written(&self.stack).await.is_some_and(|texts| texts.len() >= count)
@@ -116,22 +117,22 @@ async fn strangers_lose_nothing_though_broker_database_and_smsc_are_killed() {
     let port = free_port();
     let first = Smsc::start(port, &[]).await;
     let mut scene = scene(port).await;
-    scene.over(1).await;
+    scene.over(None, 1).await;
 
-    let _phones = scene.wave("broker").await;
+    let phones = scene.wave("broker").await;
     scene.answer().await;
     scene.servers.kill_broker();
     scene.back().await;
     scene.desk = scene.stack.desk("three-bears").await;
-    scene.over(1 + WAVE).await;
+    scene.over(Some(phones), 1 + WAVE).await;
 
-    let _phones = scene.wave("database").await;
+    let phones = scene.wave("database").await;
     scene.answer().await;
     scene.servers.kill_postgres();
     scene.back().await;
-    scene.over(1 + 2 * WAVE).await;
+    scene.over(Some(phones), 1 + 2 * WAVE).await;
 
-    let _phones = scene.wave("smsc").await;
+    let phones = scene.wave("smsc").await;
     scene.answer().await;
     let by_first = first.all("submit");
     let mut record: Vec<String> = by_first.iter().map(|said| said["text"].as_str().unwrap().to_owned()).collect();
@@ -139,7 +140,7 @@ async fn strangers_lose_nothing_though_broker_database_and_smsc_are_killed() {
     drop(first);
     // another start of its counter, so that its ids are new
     let second = Smsc::start(port, &["", "", "65536"]).await;
-    scene.over(1 + 3 * WAVE).await;
+    scene.over(Some(phones), 1 + 3 * WAVE).await;
 
     let open = "select count(*) from sms where state in ('requested', 'sending', 'held', 'unknown')";
     until_within("every answer has left", PATIENCE, async || scene.number(open).await == 0).await;
