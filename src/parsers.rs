@@ -58,6 +58,7 @@ parsers! {
     "deliveries", 4096, deliveries;
     "webhooks", 8192, carriers::webhooks;
     "answers", 4096, carriers::answers;
+    "smpp", 1024, carriers::smpp;
     "certificates", 4096, carriers::certificates;
     "headers", 300, headers;
     "octets", 512, texts_of_octets;
@@ -98,6 +99,7 @@ const FACTS: &[(&str, Run)] = &[
     (<heard::ReplyWritten as Hearable>::NAME, fact::<heard::ReplyWritten>),
     (<heard::NoteWritten as Hearable>::NAME, fact::<heard::NoteWritten>),
     (<heard::OutreachWritten as Hearable>::NAME, fact::<heard::OutreachWritten>),
+    (<heard::NoticeWritten as Hearable>::NAME, fact::<heard::NoticeWritten>),
     (<heard::OfferAnswered as Hearable>::NAME, fact::<heard::OfferAnswered>),
     (<heard::TransferAsked as Hearable>::NAME, fact::<heard::TransferAsked>),
     (<heard::ParkAsked as Hearable>::NAME, fact::<heard::ParkAsked>),

@@ -199,5 +199,6 @@ fn every_complaint_has_tests_that_are_there() {
         assert!(lacking.is_empty(), "{number}: no such test: {lacking:?}");
     }
     let about_routing = (1..=7).chain([10]).chain(14..=20).chain([22]).chain(24..=27);
-    assert_eq!(numbers, about_routing.collect::<Vec<_>>());
+    // those about gateways count by themselves, from 101
+    assert_eq!(numbers, about_routing.chain(101..=116).collect::<Vec<_>>());
 }

@@ -247,7 +247,7 @@ impl SendSms {
                 }
             })
             .collect();
-        pacing::paced(tx, ctx.now, found, turn::decide(ctx.now, &asked, &unsent), &paces).await
+        pacing::paced(tx, ctx.now, found, turn::decide(ctx.now, &asked, &unsent), lines, &paces).await
     }
 
     /// Pauses the carriers that did not want a text now, each once, and ends the pause of those that took one.

@@ -1,8 +1,11 @@
 //! What carriers say, beneath their signatures: whoever holds a secret, or a carrier whose own program is broken, may say
 //! anything. The first byte chooses the carrier.
 
+use std::sync::LazyLock;
+
 use axum::http::HeaderMap;
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::choice;
 use crate::facts::ids::Slug;
@@ -10,7 +13,10 @@ use crate::sms::carrier::aws::certificate::Certificate;
 use crate::sms::carrier::aws::sns::Notification;
 use crate::sms::carrier::heard::{Heard, Rejected, Request, facts};
 use crate::sms::carrier::http::Answer;
-use crate::sms::carrier::{Sent, aws, bandwidth, base64, kannel, plivo, telnyx, twilio, vonage};
+use crate::sms::carrier::kind::Settings;
+use crate::sms::carrier::smpp::plan::Plan;
+use crate::sms::carrier::smpp::{inbound, pdu};
+use crate::sms::carrier::{Sent, aws, bandwidth, base64, kannel, plivo, smpp, telnyx, twilio, vonage};
 
 type Read = fn(&Request<'_>) -> Result<Vec<Heard>, Rejected>;
 
@@ -59,6 +65,22 @@ pub(super) fn answers(bytes: &[u8]) {
     let (status, body) = choice(rest);
     let Ok(status) = STATUS[status % STATUS.len()].try_into() else { return };
     let _ = TOLD[which % TOLD.len()](&Answer { status, wait: None, body: Some(body.to_vec()) });
+}
+
+static PLAN: LazyLock<Option<Plan>> = LazyLock::new(|| {
+    let values = json!({"system_id": "hub", "country": "US"}).as_object().cloned()?;
+    let settings = Settings::read(&smpp::KIND, &Slug::new("c").ok()?, &values).ok()?;
+    Plan::new(Some("smpp://smsc"), &settings.with_secret("password_file", "secret")).ok()
+});
+
+/// The body of a `deliver_sm` or a `data_sm`, and of an answer.
+pub(super) fn smpp(bytes: &[u8]) {
+    const COMMANDS: [u32; 2] = [0x0000_0005, 0x0000_0103];
+    let (which, body) = choice(bytes);
+    let _ = pdu::message_id(body);
+    if let (Some(plan), Some(deliver)) = (&*PLAN, pdu::Deliver::read(COMMANDS[which % 2], body)) {
+        let _ = inbound::read(plan, &deliver);
+    }
 }
 
 pub(super) fn certificates(bytes: &[u8]) {

@@ -8,6 +8,7 @@ pub fn of(name: &str) -> Vec<Vec<u8>> {
         "deliveries" => vec![DELIVERY.into()],
         "webhooks" => chosen(WEBHOOKS),
         "answers" => chosen(ANSWERS),
+        "smpp" => SMPP.iter().map(|pdu| pdu.to_vec()).collect(),
         "certificates" => vec![include_bytes!("../../tests/data/sns.pem").to_vec()],
         "headers" => HEADERS.iter().map(|header| header.to_vec()).collect(),
         "octets" => vec![b"it\x1bes \x02 fine".to_vec(), b"\0i\0t \x19\xd8\x3d\xde\0".to_vec()],
@@ -71,6 +72,14 @@ const ANSWERS: &[&str] = &[
     "\x04\x03{\"type\": \"request-validation\", \"description\": \"no\"}",
     "\x05\0{\"MessageId\": \"1\"}",
     "\x05\x03{\"__type\": \"ConflictException\", \"Reason\": \"DESTINATION_PHONE_NUMBER_OPTED_OUT\"}",
+];
+
+/// Which command, then the body of a text with a header, of a receipt, of a text in a parameter.
+const SMPP: &[&[u8]] = &[
+    b"\0\0\x01\x0115550100100\0\x01\x0115550100001\0\x40\0\0\0\0\0\0\x08\0\x0a\x05\0\x03\x07\x02\x01\0h\0i",
+    b"\0\0\x01\x0115550100100\0\x01\x0115550100001\0\x04\0\0\0\0\0\0\0\0\x72id:7 sub:001 dlvrd:001 submit date:2611240900 \
+      done date:2611240901 stat:DELIVRD err:000 text:hi                               \0\x1e\0\x027\0\x04\x27\0\x01\x02",
+    b"\x01\0\x01\x0115550100100\0\x01\x0115550100001\0\0\0\0\x04\x24\0\x02hi\x02\x0c\0\x02\0\x07\x02\x0e\0\x01\x02\x02\x0f\0\x01\x01",
 ];
 
 const HEADERS: &[&[u8]] = &[

@@ -1,6 +1,6 @@
 //! What may leave now, by the paces that hold for it: live conversation first, bulk tenant by tenant, rooms in order.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use texthub::sms::pace::{PACED, Pacing};
 use texthub::sms::sending::Sms;
 use texthub::sms::turn::{self, Turn};
 
-use super::{Job, PREDECESSOR, ToSend, body};
+use super::{Job, PREDECESSOR, ToSend, Usable, body};
 
 /// The same turns, where what has no room in its paces waits: live texts a moment, bulk as a row with its time.
 pub(super) async fn paced(
@@ -23,6 +23,7 @@ pub(super) async fn paced(
     now: Timestamp,
     found: &[(&Message<ToSend>, &Sms)],
     mut turns: Vec<Turn>,
+    lines: &HashMap<Slug, Usable>,
     paces: &Paces,
 ) -> Result<Vec<Turn>, Failure> {
     if paces.are_none() {
@@ -33,7 +34,10 @@ pub(super) async fn paced(
         .iter()
         .map(|index| {
             let (message, sms) = found[*index];
-            let parts = encoding::parts(&body(message).text).parts.len();
+            // as it leaves: a smart connection may make one part of two
+            let text = &body(message).text;
+            let line = lines.get(&sms.carrier).map(|(line, _)| line.manner.leaving(text, &sms.customer_number).parts);
+            let parts = line.unwrap_or_else(|| encoding::parts(text).parts.len());
             Leaving { sms, is_live: !sms.is_bulk, segments: i32::try_from(parts).unwrap_or(i32::MAX).max(1) }
         })
         .collect();

@@ -126,6 +126,8 @@ pub struct Report {
     pub error: Option<String>,
     /// From 1, where it says so.
     pub part: Option<i32>,
+    /// Our number and the customer's, where it says so: they tell whose it is where its id is not known.
+    pub ends: Option<(String, String)>,
     /// When, where it says so.
     pub reported_at: Option<Timestamp>,
 }
@@ -203,8 +205,8 @@ fn reported(carrier: &Slug, now: Timestamp, report: &Report) -> Publication {
         error: report.error.clone(),
         part: report.part,
         id_rules: None,
-        our_number: None,
-        customer_number: None,
+        our_number: report.ends.as_ref().map(|(ours, _)| ours.clone()),
+        customer_number: report.ends.as_ref().map(|(_, customer)| customer.clone()),
         reported_at: at_most(now, report.reported_at),
     };
     read_from_a_request(Publication::to_the_hub(&fact, carrier.as_str()), &Map::new())
@@ -308,6 +310,7 @@ mod tests {
             status: ReceiptStatus::Delivered,
             error: None,
             part: None,
+            ends: None,
             reported_at: None,
         });
         let said = [text("hello"), report];

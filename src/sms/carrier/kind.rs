@@ -152,6 +152,13 @@ impl Settings {
         Ok(Self { carrier: carrier.clone(), values: values.clone(), secrets })
     }
 
+    /// The same with a secret in hand instead of a file's.
+    #[must_use]
+    pub(crate) fn with_secret(mut self, key: &str, secret: &str) -> Self {
+        self.secrets.insert(key.to_owned(), SecretString::from(secret));
+        self
+    }
+
     /// The text or word under a key.
     #[must_use]
     pub fn text(&self, key: &str) -> Option<&str> {

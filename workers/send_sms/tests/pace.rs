@@ -70,6 +70,22 @@ async fn a_room_keeps_its_order_where_its_first_text_waits() {
 }
 
 #[tokio::test]
+async fn a_text_counts_as_it_leaves() {
+    let bench = Bench::new().await;
+    set(&bench, json!([{"id": "day", "per_day": 2}])).await;
+    let client = bench.database.pool.get().await.unwrap();
+    client.execute("update carriers set settings = '{\"smart_encoding\": true}'", &[]).await.unwrap();
+    let mut texts = [Requested::new(1, 1), Requested::new(2, 1), Requested::new(3, 1)];
+    for text in &mut texts {
+        // two parts as written, one as sent
+        text.text = format!("it’s {}", "a".repeat(80));
+    }
+    Requested::write_all(&bench.database.pool, &texts).await;
+    let batch: Vec<Message<ToSend>> = texts.iter().map(|text| asks(text, 0)).collect();
+    assert_eq!(words(&bench.run(at(0), &batch).await), ["sms.submitted", "sms.submitted", "sms.held"]);
+}
+
+#[tokio::test]
 async fn what_is_tried_for_too_long_expires() {
     let bench = Bench::new().await;
     let texts = texts(&bench, 2).await;

@@ -62,6 +62,7 @@ fn event(said: &Value) -> Result<Heard, Rejected> {
         status,
         error: text(said, "/messageStatus").filter(|_| !is_good).map(str::to_owned),
         part: None,
+        ends: None,
         reported_at: at,
     }))
 }

@@ -56,6 +56,7 @@ fn event(event: &Value) -> Result<Heard, Rejected> {
         status,
         error: error.and_then(|code| code.as_i64().map(|n| n.to_string()).or_else(|| code.as_str().map(str::to_owned))),
         part: None,
+        ends: None,
         reported_at: time(event, "/time"),
     }))
 }

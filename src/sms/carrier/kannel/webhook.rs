@@ -90,6 +90,7 @@ fn receipt<'a>(ours: &str, find: impl Fn(&str) -> Option<&'a str>) -> Heard {
         status,
         error: find("answer").filter(|_| is_bad).map(|answer| answer.chars().take(100).collect()),
         part: None,
+        ends: None,
         reported_at: find("at").and_then(at),
     })
 }

@@ -48,6 +48,7 @@ fn receipt(id: &str, status: &str, error: Option<&str>) -> Heard {
         status,
         error: error.filter(|code| *code != "000").map(str::to_owned),
         part: None,
+        ends: None,
         reported_at: None,
     })
 }

@@ -7,9 +7,9 @@
 mod binds;
 mod client;
 mod dial;
-mod inbound;
-mod pdu;
-mod plan;
+pub(crate) mod inbound;
+pub(crate) mod pdu;
+pub(crate) mod plan;
 mod receipt;
 mod repeats;
 mod session;

@@ -27,7 +27,7 @@ pub fn read(plan: &Plan, deliver: &Deliver) -> Result<Option<Report>, &'static s
     let error = network_error(deliver).or_else(|| fields.first("err")).filter(|error| error.bytes().any(|b| b != b'0'));
     let reported_at = fields.first("done date").and_then(|date| moment(&date, plan.receipt_zone.as_ref()?));
     let error = error.filter(|_| !is_good).map(|error| error.chars().take(100).collect());
-    Ok(Some(Report { carrier_sms_id, status, error, part: None, reported_at }))
+    Ok(Some(Report { carrier_sms_id, status, error, part: None, ends: None, reported_at }))
 }
 
 /// By 5.2.28; "unknown" and what is none say nothing.

@@ -88,7 +88,7 @@ fn reported(event: &Value) -> Result<Vec<Heard>, Rejected> {
             _ => return Heard::Other("unknown_status"),
         };
         let error = error.map(str::to_owned);
-        Heard::Receipt(Report { carrier_sms_id: id.to_owned(), status, error, part: None, reported_at })
+        Heard::Receipt(Report { carrier_sms_id: id.to_owned(), status, error, part: None, ends: None, reported_at })
     });
     Ok(heard.collect())
 }

@@ -23,12 +23,15 @@ pub(crate) fn read(request: &Request<'_>) -> Result<Vec<Heard>, Rejected> {
     let id = find(&["MessageSid", "SmsSid", "SmsMessageSid"]).filter(|id| !id.is_empty());
     let Some(id) = id else { return Err(Rejected::Unreadable("there is no MessageSid".to_owned())) };
     match find(&["MessageStatus", "SmsStatus"]).filter(|status| !matches!(*status, "received" | "receiving" | "")) {
-        Some(status) => Ok(vec![receipt(id, status, find(&["ErrorCode"]))]),
+        Some(status) => {
+            let number = |name: &str| find(&[name]).filter(|number| number.starts_with('+')).map(str::to_owned);
+            Ok(vec![receipt(id, status, find(&["ErrorCode"]), number("From").zip(number("To")))])
+        }
         None => text(id, &parameters, find),
     }
 }
 
-fn receipt(id: &str, status: &str, error: Option<&str>) -> Heard {
+fn receipt(id: &str, status: &str, error: Option<&str>, ends: Option<(String, String)>) -> Heard {
     let status = match status {
         "sent" => ReceiptStatus::Submitted,
         "delivered" | "read" => ReceiptStatus::Delivered,
@@ -42,6 +45,7 @@ fn receipt(id: &str, status: &str, error: Option<&str>) -> Heard {
         status,
         error: error.filter(|code| !code.is_empty() && *code != "0").map(str::to_owned),
         part: None,
+        ends,
         reported_at: None,
     })
 }
@@ -118,7 +122,12 @@ mod tests {
 
     #[test]
     fn a_status_is_a_receipt_and_an_unknown_one_says_nothing() {
-        let of = |status: &str| post(&format!("MessageSid=SM1&MessageStatus={status}&ErrorCode=30003")).unwrap();
+        let of = |status: &str| {
+            let body =
+                format!("MessageSid=SM1&MessageStatus={status}&ErrorCode=30003&From=%2B15550100001&To=%2B15550100100");
+            post(&body).unwrap()
+        };
+        let ends = Some(("+15550100001".to_owned(), "+15550100100".to_owned()));
         for (word, status) in [
             ("sent", ReceiptStatus::Submitted),
             ("delivered", ReceiptStatus::Delivered),
@@ -129,6 +138,7 @@ mod tests {
             let heard = of(word);
             let [Heard::Receipt(report)] = heard.as_slice() else { panic!("{heard:?}") };
             assert_eq!((report.status, report.error.as_deref()), (status, Some("30003")), "{word}");
+            assert_eq!(report.ends, ends, "whose it is where its id is not known");
         }
         assert_eq!(of("queued"), [Heard::Other("on_its_way")]);
         assert_eq!(of("teleported"), [Heard::Other("unknown_status")]);

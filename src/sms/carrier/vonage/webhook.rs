@@ -108,6 +108,7 @@ fn receipt(id: &str, status: &str, parameters: &[(String, String)]) -> Heard {
         status,
         error: find("err-code").filter(|code| *code != "0").map(str::to_owned),
         part: None,
+        ends: None,
         // when the network said so, to the minute; else when Vonage did
         reported_at: find("scts").and_then(minute).or_else(|| find("message-timestamp").and_then(in_utc)),
     })
