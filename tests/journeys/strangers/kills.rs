@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::kannel::{Kannel, Phones};
 use super::{AGENT, EXAMPLE, connection, hub, transcript, written};
 use crate::hub::clean;
@@ -133,7 +135,10 @@ async fn strangers_lose_nothing_though_broker_database_and_smsc_are_killed() {
     scene.over(Some(phones), 1 + 2 * WAVE).await;
 
     let phones = scene.wave("smsc").await;
+    // what it takes from now on it does not answer any more
+    first.tell(&json!({ "set": { "mode": "mute" } })).await;
     scene.answer().await;
+    until("some answers are under way", async || first.all("submit").iter().any(|said| said["mode"] == "mute")).await;
     let by_first = first.all("submit");
     let mut record: Vec<String> = by_first.iter().map(|said| said["text"].as_str().unwrap().to_owned()).collect();
     let heard_so_far = record.len();
@@ -144,6 +149,11 @@ async fn strangers_lose_nothing_though_broker_database_and_smsc_are_killed() {
 
     let open = "select count(*) from sms where state in ('requested', 'sending', 'held', 'unknown')";
     until_within("every answer has left", PATIENCE, async || scene.number(open).await == 0).await;
+    until("every receipt is there", async || {
+        let answers = scene.answers().await;
+        answers.iter().all(|(text, state, _)| state == "delivered" || record.contains(text))
+    })
+    .await;
     record.extend(second.all("submit").iter().map(|said| said["text"].as_str().unwrap().to_owned()));
     judge(&scene, &record, heard_so_far).await;
 }
@@ -163,6 +173,7 @@ async fn judge(scene: &Scene, record: &[String], by_first: usize) {
         twice += times - 1;
     }
     let delivered = answers.iter().filter(|(_, state, _)| state == "delivered").count();
+    assert!(twice > 0, "the SMSC took texts that it did not answer");
     let resent = answers.iter().filter(|(_, _, resent)| *resent > 0).count();
     let said = serde_json::to_string(&transcript(&scene.stack, &scene.room)).unwrap();
     assert!(said.matches("\"delivered\"").count() >= delivered, "receipts are in the transcript");

@@ -62,15 +62,12 @@ fn octets(url: &str) -> Vec<u8> {
     let mut octets = Vec::new();
     let mut next = 0;
     while let Some(&octet) = value.get(next) {
-        match (octet, digit(next + 1), digit(next + 2)) {
-            (b'%', Some(high), Some(low)) => {
-                octets.extend(u8::try_from(high * 16 + low));
-                next += 3;
-            }
-            _ => {
-                octets.push(if octet == b'+' { b' ' } else { octet });
-                next += 1;
-            }
+        if let (b'%', Some(high), Some(low)) = (octet, digit(next + 1), digit(next + 2)) {
+            octets.extend(u8::try_from(high * 16 + low));
+            next += 3;
+        } else {
+            octets.push(if octet == b'+' { b' ' } else { octet });
+            next += 1;
         }
     }
     octets
