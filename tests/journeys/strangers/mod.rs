@@ -5,8 +5,6 @@ mod jasmin;
 mod kannel;
 mod kills;
 
-use serde_json::Value;
-
 use crate::hub::clean;
 use crate::support::desk::Desk;
 use crate::support::stack::{Process, Stack, free_port, until};
@@ -43,10 +41,9 @@ async fn written(stack: &Stack) -> Option<Vec<String>> {
     Some(texts)
 }
 
-/// The entries of a room's transcript.
-fn transcript(stack: &Stack, room: &str) -> Vec<Value> {
-    let said = stack.command(&["transcripts", "--room", room, "--json"]).success();
-    said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+/// How many texts of a room's transcript are delivered.
+fn delivered(stack: &Stack, room: &str) -> usize {
+    stack.command(&["transcripts", "--room", room, "--json"]).success().matches("\"delivered\"").count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,16 +87,11 @@ async fn kannel_brings_texts_of_every_alphabet_and_takes_answers() {
     desk.reply(AGENT, &room, "It is 5 € {for you}").await;
     desk.reply(AGENT, &room, "Да 😀").await;
     desk.reply(AGENT, &room, long.trim_end()).await;
-    until("every receipt is in the transcript", async || {
-        let said = stack.command(&["transcripts", "--room", &room, "--json"]).success();
-        said.matches("\"delivered\"").count() >= 3
-    })
-    .await;
+    until("every receipt is in the transcript", async || delivered(&stack, &room) >= 3).await;
     let got = phones.got();
     assert_eq!(got[0], "+15550100001 +15550100100 text It is 5 € {for you}");
     assert_eq!(got[1], "+15550100001 +15550100100 ucs-2 %04%14%040%00+%D8%3D%DE%00");
     assert_eq!((got.len(), got[2..].iter().all(|part| part.contains(" udh %05%00%03"))), (4, true), "{got:?}");
-    assert!(!transcript(&stack, &room).is_empty());
     clean(&stack).await;
     assert!(!stack.logs().contains(TOKEN) && !stack.logs().contains(PASSWORD), "never logged");
 }
