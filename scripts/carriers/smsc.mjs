@@ -1,5 +1,5 @@
 // An SMSC by npm's `smpp`, told what to do by lines of JSON, and saying what it hears in such lines:
-//   node smsc.mjs PORT [KEY CERT]
+//   node smsc.mjs PORT [KEY CERT [FIRST]]     by TLS where KEY is not empty; its ids begin with the number FIRST
 // Modes of answering a submit_sm: normal, early (the receipt comes before the answer), dropping (hangs up instead),
 // throttling (ESME_RTHROTTLED so many times, then normal), half (answers so many, without receipts, then hangs up), mute
 // (says nothing at all any more).
@@ -7,9 +7,9 @@ import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import smpp from 'smpp'
 
-const [port, key, cert] = process.argv.slice(2)
+const [port, key, cert, first] = process.argv.slice(2)
 const options = key ? { key: readFileSync(key), cert: readFileSync(cert) } : {}
-const state = { mode: 'normal', receipts: 'text', password: 'secret', quiet: false, throttle: 0, half: 0, next: 0xa0 }
+const state = { mode: 'normal', receipts: 'text', password: 'secret', quiet: false, throttle: 0, half: 0, next: Number(first ?? 0xa0) }
 const sessions = new Set()
 const say = (told) => console.log(JSON.stringify(told))
 

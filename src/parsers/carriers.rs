@@ -16,7 +16,7 @@ use crate::sms::carrier::http::Answer;
 use crate::sms::carrier::kind::Settings;
 use crate::sms::carrier::smpp::plan::Plan;
 use crate::sms::carrier::smpp::{inbound, pdu};
-use crate::sms::carrier::{Sent, aws, bandwidth, base64, plivo, smpp, telnyx, twilio, vonage};
+use crate::sms::carrier::{Sent, aws, bandwidth, base64, kannel, plivo, smpp, telnyx, twilio, vonage};
 
 type Read = fn(&Request<'_>) -> Result<Vec<Heard>, Rejected>;
 
@@ -30,6 +30,7 @@ const READ: &[Read] = &[
         let message = String::from_utf8_lossy(request.body).into_owned();
         aws::webhook::read(&Notification { message, at: Timestamp::UNIX_EPOCH })
     },
+    kannel::webhook::read,
 ];
 
 /// A body as POST, and the same as the query of a GET.
@@ -57,6 +58,7 @@ pub(super) fn answers(bytes: &[u8]) {
         plivo::client::told,
         bandwidth::client::told,
         aws::client::told,
+        |answer| kannel::client::told(answer, "ours".to_owned()),
     ];
     const STATUS: [u16; 8] = [200, 201, 202, 400, 401, 429, 500, 503];
     let (which, rest) = choice(bytes);

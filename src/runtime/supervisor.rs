@@ -32,6 +32,8 @@ use crate::retry::Waits;
 
 /// After so long a build counts as one that held.
 const STANDS: Duration = Duration::from_secs(30);
+/// How often the connections are looked at.
+const LOOKS: Duration = Duration::from_secs(1);
 
 type Task = Pin<Box<dyn Future<Output = Result<(), Lost>> + Send>>;
 
@@ -204,6 +206,7 @@ impl Process {
                 tasks.spawn((role.start)(host.clone(), queue));
             }
         }
+        tasks.spawn(watch(link.clone(), inner.clone()));
         self.readiness.set(true);
         tracing::info!(roles = self.roles.len(), partitions = self.partitions, "ready");
         let mut result = Ok(());
@@ -218,6 +221,18 @@ impl Process {
         link.close().await;
         result
     }
+}
+
+/// Notices that a connection is gone, as roles do not that only publish.
+async fn watch(link: Arc<Link>, stop: CancellationToken) -> Result<(), Lost> {
+    let mut looks = tokio::time::interval(LOOKS);
+    while link.is_up() {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            _ = looks.tick() => {}
+        }
+    }
+    Err(Lost("a connection to the broker is gone".into()))
 }
 
 /// The consumer of one queue. What a process that ended gave back comes first and in its order, as long as the next one

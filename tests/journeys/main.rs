@@ -8,5 +8,6 @@ mod inbound;
 mod records;
 mod runtime;
 mod sms;
+mod strangers;
 mod support;
 mod tenant;

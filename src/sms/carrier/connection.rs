@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use super::heard::{Heard, Rejected, Request};
 use super::kind::Settings;
 use super::{Carrier, Outgoing, Row, Sent, Surroundings};
-use super::{aws, bandwidth, plivo, simulator, smpp, telnyx, twilio, vonage};
+use super::{aws, bandwidth, kannel, plivo, simulator, smpp, telnyx, twilio, vonage};
 use crate::facts::said::SubmittedPart;
 use crate::sms::doubt::Found;
 
@@ -23,6 +23,7 @@ macro_rules! each {
             Self::Plivo($carrier) => $asked,
             Self::Bandwidth($carrier) => $asked,
             Self::Aws($carrier) => $asked,
+            Self::Kannel($carrier) => $asked,
         }
     };
 }
@@ -46,6 +47,8 @@ pub enum Connection {
     Bandwidth(bandwidth::Client),
     /// AWS End User Messaging SMS.
     Aws(aws::Client),
+    /// Kannel.
+    Kannel(kannel::Client),
 }
 
 impl Connection {
@@ -62,6 +65,7 @@ impl Connection {
             "plivo" => plivo::Client::new(row.url.as_deref(), settings, around).map(Self::Plivo),
             "bandwidth" => bandwidth::Client::new(row.url.as_deref(), settings, around).map(Self::Bandwidth),
             "aws" => aws::Client::new(row.url.as_deref(), settings, around).map(Self::Aws),
+            "kannel" => kannel::Client::new(row.url.as_deref(), settings, around).map(Self::Kannel),
             "simulator" => {
                 let url = row.url.as_deref().unwrap_or(&around.simulator_url);
                 simulator::Client::new(url, simulator::Limits::default()).map(Self::Simulator)

@@ -26,6 +26,7 @@ pub(crate) mod base64;
 mod connection;
 pub mod heard;
 pub(crate) mod http;
+pub mod kannel;
 pub mod kind;
 pub mod lines;
 pub mod pause;
@@ -49,6 +50,7 @@ pub const KINDS: &[&Kind] = &[
     &plivo::KIND,
     &bandwidth::KIND,
     &aws::KIND,
+    &kannel::KIND,
 ];
 
 /// The kind of a name.

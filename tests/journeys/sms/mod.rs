@@ -10,6 +10,8 @@ mod smpp;
 mod twilio;
 mod vendors;
 
+pub use smpp::smsc::{CARRIER, Smsc, bears, reaches, state};
+
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 

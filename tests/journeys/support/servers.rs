@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use uuid::Uuid;
 
-use super::stack::program;
+use super::stack::{PATIENCE, program};
 
 /// They run.
 pub struct Servers {
@@ -43,6 +43,21 @@ impl Servers {
         let state: serde_json::Value = serde_json::from_slice(&state).unwrap();
         let pid = i32::try_from(state["rabbitmq"]["pid"].as_i64().unwrap()).unwrap();
         kill_process_group(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    }
+
+    /// SIGKILL to Postgres; what it had started ends by itself.
+    pub fn kill_postgres(&self) {
+        let file = std::fs::read_to_string(self.folder.join("postgres/data/postmaster.pid")).unwrap();
+        let pid = file.lines().next().and_then(|pid| pid.trim().parse().ok()).and_then(Pid::from_raw).unwrap();
+        kill_process(pid, Signal::KILL).unwrap();
+    }
+
+    /// Starts what was killed; tries again while something of it is still there.
+    pub fn start_after_kill(&self) {
+        let began = std::time::Instant::now();
+        while !self.run(&["up", "--servers"]).status.success() {
+            assert!(began.elapsed() < PATIENCE, "the servers do not start again");
+        }
     }
 
     fn dev(&self, arguments: &[&str]) -> String {

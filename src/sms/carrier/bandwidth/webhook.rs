@@ -16,7 +16,7 @@ const READ: &[&str] = &["id", "from", "text", "media", "time"];
 ///
 /// # Errors
 /// A stable word: `no_signature`, `bad_signature`.
-pub(super) fn verify(request: &Request<'_>, callers: &[SecretString]) -> Result<(), &'static str> {
+pub(in super::super) fn verify(request: &Request<'_>, callers: &[SecretString]) -> Result<(), &'static str> {
     let basic = request.header("authorization").and_then(|header| {
         let (scheme, rest) = header.split_once(' ')?;
         scheme.eq_ignore_ascii_case("basic").then(|| base64::decode(rest.trim())).flatten()

@@ -2,7 +2,7 @@
 //! SMSC fails.
 
 mod faults;
-mod smsc;
+pub mod smsc;
 mod throughput;
 mod ways;
 
