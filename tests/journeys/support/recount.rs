@@ -10,30 +10,33 @@ pub async fn install(pool: &Pool) {
         .unwrap()
         .batch_execute(
             "create function recount() returns trigger language plpgsql as $$
-             declare used integer; sms integer; chat integer; a record; who text := coalesce(new.agent, old.agent);
+             declare a record; who text := coalesce(new.agent, old.agent);
              begin
                if who is null then return null; end if;
-               select * into a from agents where tenant = new.tenant and id = who;
-               select coalesce(sum(h.slots), 0), count(*) filter (where h.channel = 'sms'),
-                      count(*) filter (where h.channel = 'chat')
+               -- in one statement, so of one moment: others who free slots commit between two
+               select g.slot_limit, g.slots_used, g.sms_most, g.chat_most, g.sms_used, g.chat_used, n.*
+               into a
+               from agents g cross join lateral (
+               select coalesce(sum(h.slots), 0) as used, count(*) filter (where h.channel = 'sms') as sms,
+                      count(*) filter (where h.channel = 'chat') as chat
                from (select o.slots, c.channel from offers o join contacts c on c.id = o.contact_id
                      where o.tenant = new.tenant and o.agent = who and o.state = 'pending'
                      union all
                      select c.slots, c.channel from contacts c where c.tenant = new.tenant and c.agent = who
-                       and c.state in ('active', 'wrap_up')) h
-               into used, sms, chat;
-               if used > a.slot_limit then
-                 raise exception 'agent % holds % of %', who, used, a.slot_limit using errcode = 'check_violation';
+                       and c.state in ('active', 'wrap_up')) h) n
+               where g.tenant = new.tenant and g.id = who;
+               if a.used > a.slot_limit then
+                 raise exception 'agent % holds % of %', who, a.used, a.slot_limit using errcode = 'check_violation';
                end if;
-               if used <> a.slots_used then
-                 raise exception 'agent %: % counted, % noted', who, used, a.slots_used using errcode = 'check_violation';
+               if a.used <> a.slots_used then
+                 raise exception 'agent %: % counted, % noted', who, a.used, a.slots_used using errcode = 'check_violation';
                end if;
-               if sms > a.sms_most or chat > a.chat_most then
-                 raise exception 'agent % holds % sms of %, % chat of %', who, sms, a.sms_most, chat, a.chat_most
+               if a.sms > a.sms_most or a.chat > a.chat_most then
+                 raise exception 'agent % holds % sms of %, % chat of %', who, a.sms, a.sms_most, a.chat, a.chat_most
                    using errcode = 'check_violation';
                end if;
-               if (sms, chat) <> (a.sms_used, a.chat_used) then
-                 raise exception 'agent %: % sms and % chat counted, % and % noted', who, sms, chat, a.sms_used, a.chat_used
+               if (a.sms, a.chat) <> (a.sms_used, a.chat_used) then
+                 raise exception 'agent %: % sms and % chat counted, % and % noted', who, a.sms, a.chat, a.sms_used, a.chat_used
                    using errcode = 'check_violation';
                end if;
                return null;
