@@ -12,10 +12,6 @@ use super::ids::{ContactId, FactId, OfferId, RoomId, Slug};
 use super::purpose::Purpose;
 pub use super::words::*;
 
-mod words;
-
-pub use words::{AgentState, Answer, By, ByKind, Media, ReceiptStatus, When};
-
 /// A body that a worker can hear.
 pub trait Hearable: DeserializeOwned {
     /// The fact's name.
