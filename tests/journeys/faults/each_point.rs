@@ -72,13 +72,20 @@ async fn ends_at_each(worker: &str, points: &[&str], nths: &[u32], end: End) {
     let mut rest: Vec<&str> = WORKERS.into_iter().filter(|name| *name != worker).collect();
     rest.push("carrier-simulator");
     let _rest = stack.start(&rest).await;
-    let receipts = json!({"receipts": {"delay_ms": 200, "spread_ms": 0}});
+    // what it hears of a text it is to hear one by one, however loaded the machine is
+    let delay_ms = if worker == "record_receipt" { 1500 } else { 200 };
+    let receipts = json!({"receipts": {"delay_ms": delay_ms, "spread_ms": 0}});
     stack.http.put(format!("{}/faults", stack.simulator_url)).json(&receipts).send().await.unwrap();
     let desk = stack.desk(BEARS).await;
     let places: Vec<String> =
         nths.iter().flat_map(|nth| points.iter().map(move |point| format!("{worker}:{point}:{nth}"))).collect();
     for (nth, place) in places.iter().enumerate() {
         let mut doomed = stack.spawn_armed(&[worker], place);
+        // or else what comes by one after the other is one batch, and a later point is never reached
+        until("the process is ready, or has ended", async || {
+            doomed.signal().is_some() || stack.is_ready(&doomed).await
+        })
+        .await;
         let customer = format!("+1555700{nth:04}");
         let took_over = async {
             until(&format!("the process has ended at {place}"), async || doomed.signal() == Some(SIGABRT)).await;
