@@ -6,6 +6,7 @@ pub mod amqp;
 pub mod application;
 pub mod config;
 pub mod contract;
+pub mod desk;
 pub mod facts;
 pub mod failure;
 pub mod flow;
