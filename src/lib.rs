@@ -3,6 +3,7 @@
 
 pub mod amqp;
 pub mod application;
+pub mod chat;
 pub mod config;
 pub mod contract;
 pub mod facts;
