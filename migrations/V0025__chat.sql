@@ -50,7 +50,10 @@ create index chat_texts_of_visitor on chat_texts (visitor);
 -- How fast visitors may come and write, over all gateways: until when a bucket is filled. Lost in a crash, it is full again.
 create unlogged table chat_paces (
     bucket    text primary key,
-    filled_at timestamptz not null
+    filled_at timestamptz not null,
+    -- what one more adds, and how full it may be, in seconds
+    every_s   double precision not null,
+    most_s    double precision not null
 ) with (fillfactor = 50);
 
 -- A customer's card: by number, or by visitor.

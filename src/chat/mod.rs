@@ -1,7 +1,13 @@
 //! Web chat: visitors without accounts, who they may be, how fast they may come and write, and what they get to see. It
 //! reads the hub's tables and writes its own; what visitors do is said to the hub by `chat.received` and `chat.left`.
 
+pub mod board;
+pub mod door;
+pub mod listen;
 pub mod origin;
+pub mod pace;
+pub mod view;
+pub mod visit;
 
 /// Whether this is a language as pages name it: a code of BCP 47 with or without a region, as `en`, `pt-BR`.
 #[must_use]
