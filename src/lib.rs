@@ -1,6 +1,7 @@
 //! texthub: an SMS contact-center hub. This library holds the nouns: what things are and how they are stored. The
 //! verbs (workers) and the commands live in the binary. Postgres holds every truth; RabbitMQ carries facts, work and timers.
 
+pub mod access;
 pub mod amqp;
 pub mod application;
 pub mod chat;

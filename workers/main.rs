@@ -103,6 +103,8 @@ enum Command {
     Sms(commands::sms::Asked),
     /// Print the public contract as an `AsyncAPI` 3.0 document.
     Asyncapi,
+    /// Print the gateway's API as an OpenAPI document.
+    Openapi,
     /// A whole stack on this machine, with servers of its own.
     Dev(commands::dev::Asked),
     /// Measure the pipeline beside a raw loop.
@@ -192,6 +194,7 @@ async fn main() -> ExitCode {
             commands::asyncapi::run();
             Ok(())
         }
+        Command::Openapi => commands::openapi::run(),
         Command::Dev(asked) => commands::dev::run(&asked).await,
         Command::Bench(asked) => commands::bench::run(&asked).await,
     };
