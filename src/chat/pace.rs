@@ -19,6 +19,17 @@ pub struct Pace {
     pub every_s: f64,
 }
 
+impl Pace {
+    /// The name of somebody's bucket.
+    #[must_use]
+    pub fn bucket(&self, of: &str) -> String {
+        format!("{}/{of}", self.name)
+    }
+}
+
+/// The bucket without room, and how long until there is some.
+pub type Full = (String, Duration);
+
 /// Visits that begin from one address: an office behind one address has room.
 pub const VISITS_OF_ADDRESS: Pace = Pace { name: "visits/address", burst: 20, every_s: 6.0 };
 /// Visits that begin at one point of contact.
@@ -30,12 +41,12 @@ pub const TEXTS_OF_ADDRESS: Pace = Pace { name: "texts/address", burst: 60, ever
 /// What comes to one point of contact.
 pub const TEXTS_OF_POINT: Pace = Pace { name: "texts/point", burst: 600, every_s: 0.02 };
 
-/// Charges one to each bucket; else how long until there is room in all of them, and the caller rolls back.
+/// Charges one to each bucket; else which one is full, and the caller rolls back.
 ///
 /// # Errors
 /// Contention or a database that is away.
-pub async fn take(tx: &Transaction<'_>, buckets: &[(Pace, &str)]) -> Result<Result<(), Duration>, Failure> {
-    let names: Vec<String> = buckets.iter().map(|(pace, of)| format!("{}/{of}", pace.name)).collect();
+pub async fn take(tx: &Transaction<'_>, buckets: &[(Pace, &str)]) -> Result<Result<(), Full>, Failure> {
+    let names: Vec<String> = buckets.iter().map(|(pace, of)| pace.bucket(of)).collect();
     let every: Vec<f64> = buckets.iter().map(|(pace, _)| pace.every_s).collect();
     let most: Vec<f64> = buckets.iter().map(|(pace, _)| pace.every_s * f64::from(pace.burst)).collect();
     // in one order, so that two requests never wait for each other
@@ -57,12 +68,12 @@ pub async fn take(tx: &Transaction<'_>, buckets: &[(Pace, &str)]) -> Result<Resu
     }
     let row = sql::row(
         tx,
-        "select coalesce(max(extract(epoch from p.filled_at - clock_timestamp())::float8 + b.every_s - b.most_s), 0)
+        "select p.bucket, extract(epoch from p.filled_at - clock_timestamp())::float8 + b.every_s - b.most_s
          from unnest($1::text[], $2::float8[], $3::float8[]) as b (bucket, every_s, most_s)
-         join chat_paces p on p.bucket = b.bucket",
+         join chat_paces p on p.bucket = b.bucket order by 2 desc limit 1",
         &[&names, &every, &most],
     )
     .await?;
-    let seconds: f64 = row.map_or(1.0, |row| row.get(0));
-    Ok(Err(Duration::from_secs_f64(seconds.clamp(0.1, 3600.0))))
+    let (bucket, seconds) = row.map_or_else(|| (names[0].clone(), 1.0), |row| (row.get(0), row.get::<_, f64>(1)));
+    Ok(Err((bucket, Duration::from_secs_f64(seconds.clamp(0.1, 3600.0)))))
 }
