@@ -115,3 +115,8 @@ begin
     update tenants set has_forgotten = true where id = of_tenant and not has_forgotten;
     return found;
 end $$;
+
+select bind_to_tenant(t) from unnest(array['quick_replies', 'chat_visits', 'chat_texts', 'customers', 'customer_notes']::regclass[]) t;
+grant select on quick_replies to texthub_gateway;
+grant select, insert, update on chat_visits, chat_paces, customers to texthub_gateway;
+grant select, insert on chat_texts, customer_notes to texthub_gateway;
