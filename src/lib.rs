@@ -4,8 +4,10 @@
 pub mod access;
 pub mod amqp;
 pub mod application;
+pub mod chat;
 pub mod config;
 pub mod contract;
+pub mod desk;
 pub mod facts;
 pub mod failure;
 pub mod flow;

@@ -4,6 +4,7 @@
 //! a count; what is the carrier's and not understood is handed on too, and set aside where an operator sees it.
 
 pub mod api;
+pub mod chat;
 mod messages;
 
 use std::collections::HashMap;

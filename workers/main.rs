@@ -145,6 +145,7 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::pass("reconcile", reconcile::untold::Untold),
     ];
     roles.push(gateway::role(config));
+    roles.push(gateway::chat::role(config));
     roles.push(smpp::role(around));
     roles.push(carrier_simulator::role(config));
     let workers: Vec<&'static str> = roles.iter().filter_map(|role| role.listener.map(|l| l.name)).collect();
