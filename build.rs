@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-const NO_WIDGET: &str = "console.error(\"texthub: this build has no widget; run `npm ci && npm run build` in widget/\");\n";
+const NO_WIDGET: &str =
+    "console.error(\"texthub: this build has no widget; run `npm ci && npm run build` in widget/\");\n";
 
 fn main() -> io::Result<()> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);

@@ -4,7 +4,7 @@
 
 mod audit_log;
 mod document;
-pub mod extract;
+mod extract;
 mod guard;
 mod sign_ins;
 mod signing;
@@ -18,6 +18,8 @@ use texthub::access::problem::{Problem, Reason};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
+
+pub use extract::{Json, Path, Query, Whence};
 
 use super::Gateway;
 
