@@ -3,6 +3,7 @@
 //! no trace but a count; what is the carrier's and not understood is handed on too, and set aside where an operator sees it.
 
 mod messages;
+mod page;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -63,7 +64,8 @@ pub fn role(config: &Config) -> Role {
         .route("/webhooks/{carrier}", get(webhook).post(webhook))
         .merge(messages::routes())
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(gateway.clone());
+        .with_state(gateway.clone())
+        .merge(page::routes());
     Role::task("gateway", move |host| {
         let gateway = gateway.clone();
         Box::pin(async move {
