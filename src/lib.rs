@@ -7,6 +7,7 @@ pub mod application;
 pub mod chat;
 pub mod config;
 pub mod contract;
+pub mod desk;
 pub mod facts;
 pub mod failure;
 pub mod flow;
