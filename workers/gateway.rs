@@ -58,19 +58,7 @@ impl FromRef<Gateway> for Api {
 
 /// The role, with its routes.
 pub fn role(config: &Config) -> Role {
-    let around = Surroundings {
-        simulator_url: config.simulator_url.clone(),
-        public_url: config.public_url.clone(),
-        ..Surroundings::default()
-    };
-    let gateway = Gateway {
-        link: Arc::default(),
-        known: Arc::default(),
-        lines: Lines::new(around),
-        places: messages::places::Places::default(),
-        api: Api::new(config),
-        public_url: config.public_url.clone(),
-    };
+    let gateway = Gateway::new(config);
     let routes = Router::new()
         .route("/webhooks/{carrier}", get(webhook).post(webhook))
         .merge(messages::routes())
@@ -90,6 +78,23 @@ pub fn role(config: &Config) -> Role {
 }
 
 impl Gateway {
+    /// Of a process with these settings.
+    fn new(config: &Config) -> Self {
+        let around = Surroundings {
+            simulator_url: config.simulator_url.clone(),
+            public_url: config.public_url.clone(),
+            ..Surroundings::default()
+        };
+        Self {
+            link: Arc::default(),
+            known: Arc::default(),
+            lines: Lines::new(around),
+            places: messages::places::Places::default(),
+            api: Api::new(config),
+            public_url: config.public_url.clone(),
+        }
+    }
+
     fn stand(&self, host: Option<&Host>) {
         self.api.stand(host);
         let link = host.map(|host| (host.pool.clone(), host.publisher.clone(), host.partitions));

@@ -62,6 +62,9 @@ enum Command {
     Apply(commands::apply::Asked),
     /// List and show what was said.
     Transcripts(commands::transcripts::Asked),
+    /// Add, list, reset and end the users of a tenant.
+    #[command(subcommand)]
+    Users(commands::users::Asked),
     /// List the media of customers' texts, and hand out their contents.
     #[command(subcommand)]
     Media(commands::media::Asked),
@@ -175,6 +178,7 @@ async fn main() -> ExitCode {
         Command::Migrate => commands::setup::migrate().await,
         Command::Apply(asked) => commands::apply::run(&asked).await,
         Command::Transcripts(asked) => commands::transcripts::run(&asked).await,
+        Command::Users(asked) => commands::users::run(&asked).await,
         Command::Media(asked) => commands::media::run(&asked).await,
         Command::End(asked) => commands::end::run(&asked).await,
         Command::Dead(asked) => commands::dead::run(&asked).await,

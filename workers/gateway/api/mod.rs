@@ -2,17 +2,22 @@
 //! made from the routes themselves, with a page to try it under `/api/docs`. Reads the hub's tables, says facts, and
 //! writes the gateway's own tables alone; each slice of it is a file here with its `routes`.
 
+mod audit_log;
 mod document;
-mod extract;
+pub mod extract;
 mod guard;
+mod sign_ins;
+mod signing;
+#[cfg(test)]
+pub mod tests;
+mod tokens;
+mod users;
 
 use axum::Router;
 use texthub::access::problem::{Problem, Reason};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
-
-pub use extract::{Json, Path, Query};
 
 use super::Gateway;
 
@@ -22,6 +27,11 @@ pub const BASE: &str = "/api/v1";
 /// The routes of all slices, relative to [`BASE`].
 fn slices() -> OpenApiRouter<Gateway> {
     OpenApiRouter::new()
+        .merge(signing::routes())
+        .merge(sign_ins::routes())
+        .merge(users::routes())
+        .merge(tokens::routes())
+        .merge(audit_log::routes())
 }
 
 /// The document of the API.
