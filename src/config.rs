@@ -20,12 +20,17 @@ pub const SETTINGS: &[Described] = &[
     (
         "TEXTHUB_HTTP_LISTEN",
         "127.0.0.1:8080",
-        "address of /healthz, /readyz and /metrics, and of the gateway's /webhooks; port 0 takes a free one",
+        "address of /healthz, /readyz and /metrics, and of all that the gateway serves; port 0 takes a free one",
     ),
     (
         "TEXTHUB_PUBLIC_URL",
         "",
-        "under which carriers call the gateway, as https://hub.example.com: signatures are checked over it",
+        "under which people and carriers call the gateway, as https://hub.example.com: signatures are checked over it",
+    ),
+    (
+        "TEXTHUB_TRUSTED_PROXIES",
+        "",
+        "networks of the reverse proxies whose `X-Forwarded-For` is believed, as 10.0.0.0/8; otherwise none",
     ),
     ("TEXTHUB_SIMULATOR_LISTEN", "127.0.0.1:8081", "address of the carrier simulator's HTTP"),
     ("TEXTHUB_SIMULATOR_URL", "http://127.0.0.1:8081", "where send_sms finds the carrier simulator"),
@@ -57,6 +62,8 @@ pub struct Config {
     pub http_listen: String,
     /// Under which carriers call the gateway; without a slash at its end.
     pub public_url: String,
+    /// Proxies whose word about a caller's address is taken.
+    pub trusted_proxies: Allowed,
     /// Address of the simulator's HTTP.
     pub simulator_listen: String,
     /// Where to find the simulator.
@@ -118,6 +125,7 @@ impl Config {
         let (pool, partitions) = (text("TEXTHUB_DATABASE_POOL"), text("TEXTHUB_PARTITIONS"));
         let media_bytes = text("TEXTHUB_MEDIA_BYTES");
         let private = text("TEXTHUB_WEBHOOK_PRIVATE").parse();
+        let proxies = text("TEXTHUB_TRUSTED_PROXIES").parse();
         let config = Self {
             http_listen: text("TEXTHUB_HTTP_LISTEN"),
             public_url: text("TEXTHUB_PUBLIC_URL").trim_end_matches('/').to_owned(),
@@ -125,6 +133,7 @@ impl Config {
             simulator_url: text("TEXTHUB_SIMULATOR_URL"),
             simulator_record: text("TEXTHUB_SIMULATOR_RECORD"),
             webhook_private: private.clone().unwrap_or_default(),
+            trusted_proxies: proxies.clone().unwrap_or_default(),
             consent_key: text("TEXTHUB_CONSENT_KEY").into(),
             log: text("TEXTHUB_LOG"),
             log_format: text("TEXTHUB_LOG_FORMAT"),
@@ -147,6 +156,7 @@ impl Config {
             mistakes.push("TEXTHUB_PUBLIC_URL: must begin with https:// or http://".into());
         }
         mistakes.extend(private.err().map(|mistake: String| format!("TEXTHUB_WEBHOOK_PRIVATE: {mistake}")));
+        mistakes.extend(proxies.err().map(|mistake: String| format!("TEXTHUB_TRUSTED_PROXIES: {mistake}")));
         if mistakes.is_empty() { Ok(config) } else { Err(mistakes.join("\n")) }
     }
 

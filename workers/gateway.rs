@@ -1,7 +1,10 @@
-//! The role `gateway`: applications' texts in Twilio's shape (`messages`), and carriers' webhooks (`/webhooks/<carrier>`) → facts, confirmed by the broker before the carrier is
-//! answered, within a second. Reads the database, writes none of it. What is not the carrier's is refused (403) and leaves
-//! no trace but a count; what is the carrier's and not understood is handed on too, and set aside where an operator sees it.
+//! The role `gateway`: the API of desks and programs (`api`), applications' texts in Twilio's shape (`messages`), and
+//! carriers' webhooks (`/webhooks/<carrier>`) → facts, confirmed by the broker before the carrier is answered, within a
+//! second. Reads the hub's tables, writes none of them. What is not the carrier's is refused (403) and leaves no trace but
+//! a count; what is the carrier's and not understood is handed on too, and set aside where an operator sees it.
 
+pub mod api;
+pub mod chat;
 mod messages;
 mod page;
 
@@ -11,11 +14,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, FromRef, Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use deadpool_postgres::Pool;
+use texthub::access::api::Api;
 use texthub::amqp::publisher::Publisher;
 use texthub::config::Config;
 use texthub::facts::ids::Slug;
@@ -36,14 +40,21 @@ const KNOWN: Duration = Duration::from_secs(2);
 
 /// What a request works with.
 #[derive(Clone)]
-struct Gateway {
+pub struct Gateway {
     /// While the link to the broker stands.
     link: Arc<Mutex<Option<(Pool, Publisher, u32)>>>,
     known: Arc<Mutex<HashMap<Slug, (Stopwatch, Row)>>>,
     lines: Lines,
     places: messages::places::Places,
+    api: Api,
     /// What carriers call us by; empty: as they say themselves.
     public_url: String,
+}
+
+impl FromRef<Gateway> for Api {
+    fn from_ref(gateway: &Gateway) -> Self {
+        gateway.api.clone()
+    }
 }
 
 /// The role, with its routes.
@@ -58,12 +69,14 @@ pub fn role(config: &Config) -> Role {
         known: Arc::default(),
         lines: Lines::new(around),
         places: messages::places::Places::default(),
+        api: Api::new(config),
         public_url: config.public_url.clone(),
     };
     let routes = Router::new()
         .route("/webhooks/{carrier}", get(webhook).post(webhook))
         .merge(messages::routes())
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .merge(api::served())
         .with_state(gateway.clone())
         .merge(page::routes());
     Role::task("gateway", move |host| {
@@ -80,6 +93,7 @@ pub fn role(config: &Config) -> Role {
 
 impl Gateway {
     fn stand(&self, host: Option<&Host>) {
+        self.api.stand(host);
         let link = host.map(|host| (host.pool.clone(), host.publisher.clone(), host.partitions));
         *self.link.lock().unwrap_or_else(PoisonError::into_inner) = link;
     }

@@ -103,6 +103,8 @@ enum Command {
     Sms(commands::sms::Asked),
     /// Print the public contract as an `AsyncAPI` 3.0 document.
     Asyncapi,
+    /// Print the gateway's API as an OpenAPI document.
+    Openapi,
     /// A whole stack on this machine, with servers of its own.
     Dev(commands::dev::Asked),
     /// Measure the pipeline beside a raw loop.
@@ -140,6 +142,7 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::pass("reconcile", reconcile::untold::Untold),
     ];
     roles.push(gateway::role(config));
+    roles.push(gateway::chat::role(config));
     roles.push(smpp::role(around));
     roles.push(carrier_simulator::role(config));
     let workers: Vec<&'static str> = roles.iter().filter_map(|role| role.listener.map(|l| l.name)).collect();
@@ -192,6 +195,7 @@ async fn main() -> ExitCode {
             commands::asyncapi::run();
             Ok(())
         }
+        Command::Openapi => commands::openapi::run(),
         Command::Dev(asked) => commands::dev::run(&asked).await,
         Command::Bench(asked) => commands::bench::run(&asked).await,
     };

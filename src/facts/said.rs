@@ -11,7 +11,7 @@ use super::ids::{ContactId, EntryId, FactId, OfferId, RoomId, SessionId, Slug, S
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),+ $(,)? })+) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
         #[expect(missing_docs, reason = "the words speak for themselves")]
         pub enum $name { $(#[serde(rename = $word)] $variant),+ }
         impl $name {

@@ -29,11 +29,18 @@ impl std::str::FromStr for Allowed {
 }
 
 impl Allowed {
+    /// Whether it is in one of the networks that were named.
+    #[must_use]
+    pub fn names(&self, address: IpAddr) -> bool {
+        let inner = unwrapped(address);
+        self.0.iter().any(|(network, bits)| holds(*network, *bits, inner))
+    }
+
     /// Whether a call may reach this address.
     #[must_use]
     pub fn reaches(&self, address: IpAddr) -> bool {
         let inner = unwrapped(address);
-        is_public(inner) && is_public(address) || self.0.iter().any(|(network, bits)| holds(*network, *bits, inner))
+        is_public(inner) && is_public(address) || self.names(address)
     }
 }
 

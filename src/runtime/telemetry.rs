@@ -2,6 +2,7 @@
 //! process: /healthz (alive), /readyz (consuming, schema current), /metrics. Texts and full numbers are never logged.
 
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -79,7 +80,8 @@ pub async fn serve(
         .with_state(health)
         .merge(routes);
     tokio::spawn(async move {
-        let served = axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await }).await;
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let served = axum::serve(listener, service).with_graceful_shutdown(async move { stop.cancelled().await }).await;
         if let Err(error) = served {
             tracing::error!(reason = %error, "the health server ended");
         }

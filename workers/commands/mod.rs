@@ -14,6 +14,7 @@ pub mod end;
 pub mod flow;
 pub mod health;
 pub mod media;
+pub mod openapi;
 pub mod partitions;
 pub mod replay;
 pub mod run;

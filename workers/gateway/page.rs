@@ -86,6 +86,9 @@ mod tests {
         for name in ["/desk.js", "/desk.css"].into_iter().filter(|name| page.contains(name)) {
             assert_eq!(get(&base, name).await.status, 200, "{name}");
         }
-        assert!(page.contains("npm run build") || page.contains("/desk.js"), "a built page, or the placeholder: {page}");
+        assert!(
+            page.contains("npm run build") || page.contains("/desk.js"),
+            "a built page, or the placeholder: {page}"
+        );
     }
 }
