@@ -7,6 +7,8 @@ import { speakTheirs } from "./shared/settings.svelte";
 export type Page = "desk" | "contacts" | "password";
 const PATHS: Record<Page, string> = { desk: "/", contacts: "/contacts", password: "/password" };
 
+export const isSupervisor = (me: Me): boolean => me.user.roles.includes("supervisor") || me.user.roles.includes("administrator");
+
 class Session {
   me = $state.raw<Me | null>(null);
   phase = $state<"asking" | "out" | "in" | "unreachable">("asking");
@@ -44,6 +46,8 @@ class Session {
     await speakTheirs(me.user.language);
     this.me = me;
     this.ended = false;
+    // whoever has no desk of their own begins where they have something to see
+    if (!me.agent && this.page === "desk" && isSupervisor(me)) this.go("contacts");
     this.phase = "in";
   }
 

@@ -38,8 +38,10 @@ export function texted(desk: Desk, contact: Contact, entry: Entry): void {
   if (!isLooking()) notice(contact.contact_id, name(contact), entry.text, () => desk.open(contact.contact_id));
 }
 
-/** The warnings at 15 and 5 minutes, once for each deadline. */
+/** The warnings at 15 and 5 minutes, once for each deadline; what stood there at the first look is only marked in the list. */
 export function warnOfTime(desk: Desk, warned: Set<string>): void {
+  const is_first = !desk.is_looked;
+  desk.is_looked = desk.is_ready;
   for (const contact of desk.model.contacts) {
     if (!contact.session || contact.state !== "active") continue;
     const left = Date.parse(contact.session.deadline_at) - clock.now;
@@ -47,6 +49,7 @@ export function warnOfTime(desk: Desk, warned: Set<string>): void {
     const key = `${contact.session.session_id} ${contact.session.deadline_at} ${urgency}`;
     if (urgency === "calm" || left <= 0 || warned.has(key)) continue;
     warned.add(key);
+    if (is_first) continue;
     const words = t("timer.warn", { name: name(contact), n: Math.max(1, Math.ceil(left / 60_000)) });
     desk.say(words);
     toasts.say(words, "plain", { label: name(contact), run: () => desk.open(contact.contact_id) });

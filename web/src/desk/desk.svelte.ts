@@ -44,6 +44,8 @@ export class Desk {
   awaited: string | null = null;
   /** When a text was last typed, in ms. */
   typed_at = 0;
+  /** True when the sessions' times were looked at once. */
+  is_looked = false;
   onBack: () => void = () => {};
   private line: Line | null = null;
 

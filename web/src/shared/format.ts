@@ -78,6 +78,16 @@ export function dialled(typed: string): string | null {
 /** Slugs as names: "plain-porridge" → "Plain porridge". */
 export const named = (slug: string | null): string => sentence((slug ?? "").replace(/[-_]/g, " "));
 
+/** Agents' slugs as people's names: "mama-bear" → "Mama Bear". */
+export const person = (slug: string | null): string =>
+  (slug ?? "").replace(/[-_.]/g, " ").replace(/(^|\s)\p{L}/gu, (letter) => letter.toUpperCase());
+
+/** Day and time, the year only where it is another. */
+export function shortDateTime(at: string, language: string, now = Date.now()): string {
+  const year = new Date(at).getFullYear() === new Date(now).getFullYear() ? undefined : ("numeric" as const);
+  return new Intl.DateTimeFormat(language, { year, month: "short", day: "numeric", hour: "numeric", minute: "2-digit" }).format(new Date(at));
+}
+
 export function initials(name: string): string {
   const words = name.trim().split(/\s+/).filter((word) => /\p{L}/u.test(word));
   return words.length === 0 ? "#" : words.slice(0, 2).map((word) => [...word][0]?.toUpperCase() ?? "").join("");
