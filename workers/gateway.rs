@@ -4,6 +4,7 @@
 //! a count; what is the carrier's and not understood is handed on too, and set aside where an operator sees it.
 
 pub mod api;
+mod live;
 mod messages;
 
 use std::collections::HashMap;
@@ -45,6 +46,7 @@ pub struct Gateway {
     lines: Lines,
     places: messages::places::Places,
     api: Api,
+    live: live::Stand,
     /// What carriers call us by; empty: as they say themselves.
     public_url: String,
 }
@@ -68,6 +70,7 @@ pub fn role(config: &Config) -> Role {
         lines: Lines::new(around),
         places: messages::places::Places::default(),
         api: Api::new(config),
+        live: live::Stand::default(),
         public_url: config.public_url.clone(),
     };
     let routes = Router::new()
@@ -80,9 +83,12 @@ pub fn role(config: &Config) -> Role {
         let gateway = gateway.clone();
         Box::pin(async move {
             gateway.stand(Some(&host));
-            host.stop.cancelled().await;
+            let heard = live::run(&gateway.live, &gateway.api, &host).await;
             gateway.stand(None);
-            Ok(())
+            if host.ends.is_cancelled() {
+                gateway.live.move_away().await;
+            }
+            heard
         })
     })
     .serving(routes)

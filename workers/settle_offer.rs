@@ -30,6 +30,13 @@ impl Single for SettleOffer {
     const NAME: &'static str = "settle_offer";
     type Fact = Settling;
 
+    fn tenant(fact: &Settling) -> Option<&Slug> {
+        Some(match fact {
+            Settling::OfferAnswered(fact) => &fact.tenant,
+            Settling::OfferDue(fact) => &fact.tenant,
+        })
+    }
+
     async fn handle(
         &self,
         tx: &Transaction<'_>,

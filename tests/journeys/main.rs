@@ -3,6 +3,7 @@
 
 mod faults;
 mod flows;
+mod gateway;
 mod hub;
 mod inbound;
 mod records;

@@ -5,6 +5,7 @@
 mod document;
 mod extract;
 mod guard;
+mod work;
 
 use axum::Router;
 use texthub::access::problem::{Problem, Reason};
@@ -21,7 +22,7 @@ pub const BASE: &str = "/api/v1";
 
 /// The routes of all slices, relative to [`BASE`].
 fn slices() -> OpenApiRouter<Gateway> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().merge(work::routes())
 }
 
 /// The document of the API.
