@@ -4,6 +4,7 @@
 //! a count; what is the carrier's and not understood is handed on too, and set aside where an operator sees it.
 
 pub mod api;
+pub mod chat;
 mod live;
 mod messages;
 
@@ -59,20 +60,7 @@ impl FromRef<Gateway> for Api {
 
 /// The role, with its routes.
 pub fn role(config: &Config) -> Role {
-    let around = Surroundings {
-        simulator_url: config.simulator_url.clone(),
-        public_url: config.public_url.clone(),
-        ..Surroundings::default()
-    };
-    let gateway = Gateway {
-        link: Arc::default(),
-        known: Arc::default(),
-        lines: Lines::new(around),
-        places: messages::places::Places::default(),
-        api: Api::new(config),
-        live: live::Stand::default(),
-        public_url: config.public_url.clone(),
-    };
+    let gateway = Gateway::new(config);
     let routes = Router::new()
         .route("/webhooks/{carrier}", get(webhook).post(webhook))
         .merge(messages::routes())
@@ -95,6 +83,24 @@ pub fn role(config: &Config) -> Role {
 }
 
 impl Gateway {
+    /// Of a process with these settings.
+    fn new(config: &Config) -> Self {
+        let around = Surroundings {
+            simulator_url: config.simulator_url.clone(),
+            public_url: config.public_url.clone(),
+            ..Surroundings::default()
+        };
+        Self {
+            link: Arc::default(),
+            known: Arc::default(),
+            lines: Lines::new(around),
+            places: messages::places::Places::default(),
+            api: Api::new(config),
+            live: live::Stand::default(),
+            public_url: config.public_url.clone(),
+        }
+    }
+
     fn stand(&self, host: Option<&Host>) {
         self.api.stand(host);
         let link = host.map(|host| (host.pool.clone(), host.publisher.clone(), host.partitions));

@@ -62,6 +62,9 @@ enum Command {
     Apply(commands::apply::Asked),
     /// List and show what was said.
     Transcripts(commands::transcripts::Asked),
+    /// Add, list, reset and end the users of a tenant.
+    #[command(subcommand)]
+    Users(commands::users::Asked),
     /// List the media of customers' texts, and hand out their contents.
     #[command(subcommand)]
     Media(commands::media::Asked),
@@ -142,6 +145,7 @@ fn roles(config: &Config) -> Vec<Role> {
         Role::pass("reconcile", reconcile::untold::Untold),
     ];
     roles.push(gateway::role(config));
+    roles.push(gateway::chat::role(config));
     roles.push(smpp::role(around));
     roles.push(carrier_simulator::role(config));
     let workers: Vec<&'static str> = roles.iter().filter_map(|role| role.listener.map(|l| l.name)).collect();
@@ -174,6 +178,7 @@ async fn main() -> ExitCode {
         Command::Migrate => commands::setup::migrate().await,
         Command::Apply(asked) => commands::apply::run(&asked).await,
         Command::Transcripts(asked) => commands::transcripts::run(&asked).await,
+        Command::Users(asked) => commands::users::run(&asked).await,
         Command::Media(asked) => commands::media::run(&asked).await,
         Command::End(asked) => commands::end::run(&asked).await,
         Command::Dead(asked) => commands::dead::run(&asked).await,

@@ -1,5 +1,5 @@
 //! reply.written, note.written, outreach.written, notice.written → entry, sms.requested; or a refusal with its reason. Replies of a
-//! batch are set-based, in the order in which they came; outreach and notices take their own steps between them.
+//! batch are set-based, in the order in which they came, and so are notices; outreach takes its own steps between them.
 
 use std::collections::HashMap;
 
@@ -42,24 +42,25 @@ impl Worker for PostReply {
     ) -> Result<Vec<Outcome>, Failure> {
         let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.len()];
         let fresh = recall(tx, ctx, batch, &mut outcomes).await?;
-        let mut from = 0;
-        while from < fresh.len() {
-            let alone = fresh[from..].iter().position(|i| goes_alone(&batch[*i])).map_or(fresh.len(), |n| from + n);
-            let until = alone.max(from + 1);
-            let first = &batch[fresh[from]];
-            let posted = if let Some(ask) = as_outreach(first) {
-                vec![outreach::post(tx, ctx.now, &ask).await?]
-            } else if let Some(ask) = as_notice(ctx.now, first) {
-                vec![notice::post(tx, ctx.now, &ask).await?]
-            } else {
-                let replies: Vec<Reply<'_>> = fresh[from..until].iter().filter_map(|i| as_reply(&batch[*i])).collect();
-                reply::post(tx, ctx.now, &replies).await?
+        let mut kept = Vec::new();
+        for run in fresh.chunk_by(|a, b| kind(&batch[*a]) == kind(&batch[*b]) && kind(&batch[*a]) != Kind::Outreach) {
+            let messages = || run.iter().map(|nth| &batch[*nth]);
+            let posted = match kind(&batch[run[0]]) {
+                Kind::Line => reply::post(tx, ctx.now, &messages().filter_map(as_reply).collect::<Vec<_>>()).await?,
+                Kind::Notice => {
+                    let asks: Vec<Notice<'_>> = messages().filter_map(|message| as_notice(ctx.now, message)).collect();
+                    notice::post(tx, ctx.now, &asks).await?
+                }
+                Kind::Outreach => match as_outreach(&batch[run[0]]) {
+                    Some(ask) => vec![outreach::post(tx, ctx.now, &ask).await?],
+                    None => Vec::new(),
+                },
             };
-            for (index, posted) in fresh[from..until].iter().zip(posted) {
-                outcomes[*index] = Some(Outcome::Done(settle(tx, ctx, &batch[*index], posted).await?));
+            for (index, posted) in run.iter().zip(posted) {
+                outcomes[*index] = Some(Outcome::Done(settle(tx, ctx, &batch[*index], posted, &mut kept).await?));
             }
-            from = until;
         }
+        memory::keep_all_said(tx, Self::NAME, Some("recorded"), &kept).await?;
         Ok(outcomes.into_iter().map(|o| o.unwrap_or_else(Outcome::silent)).collect())
     }
 }
@@ -100,12 +101,13 @@ async fn settle(
     ctx: &Context,
     message: &Message<Written>,
     posted: Posted,
+    kept: &mut Vec<(FactId, Vec<Publication>)>,
 ) -> Result<Vec<Publication>, Failure> {
     match posted {
         Posted::Done(said) => {
             let said = traced(said, message);
-            if goes_alone(message) {
-                memory::keep_said(tx, PostReply::NAME, message.id, "recorded", &said).await?;
+            if kind(message) != Kind::Line {
+                kept.push((message.id, said.clone()));
             }
             Ok(said)
         }
@@ -119,9 +121,22 @@ async fn settle(
     }
 }
 
-/// It takes its own steps.
-fn goes_alone(message: &Message<Written>) -> bool {
-    matches!(message.body, Written::OutreachWritten(_) | Written::NoticeWritten(_))
+/// What is written together.
+#[derive(PartialEq)]
+enum Kind {
+    /// Replies and notes.
+    Line,
+    Notice,
+    /// It takes its own steps, one by one.
+    Outreach,
+}
+
+fn kind(message: &Message<Written>) -> Kind {
+    match message.body {
+        Written::ReplyWritten(_) | Written::NoteWritten(_) => Kind::Line,
+        Written::NoticeWritten(_) => Kind::Notice,
+        Written::OutreachWritten(_) => Kind::Outreach,
+    }
 }
 
 fn traced(said: Vec<Publication>, message: &Message<Written>) -> Vec<Publication> {

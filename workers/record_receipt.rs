@@ -60,7 +60,7 @@ impl Worker for RecordReceipt {
                 _ => {}
             }
         }
-        memory::keep_all_said(tx, Self::NAME, &kept).await?;
+        memory::keep_all_said(tx, Self::NAME, None, &kept).await?;
         memory::forget(tx, Self::NAME, &forgotten).await?;
         Ok(outcomes)
     }

@@ -5,7 +5,7 @@ use deadpool_postgres::Transaction;
 use texthub::facts::due::OfferDue;
 use texthub::facts::envelope::{Fact, Message, Publication};
 use texthub::facts::heard::{Answer, OfferAnswered};
-use texthub::facts::ids::{OfferId, SessionId};
+use texthub::facts::ids::{OfferId, SessionId, Slug};
 use texthub::facts::said::OfferOutcome;
 use texthub::failure::Failure;
 use texthub::heard;

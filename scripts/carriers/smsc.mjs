@@ -9,7 +9,7 @@ import smpp from 'smpp'
 
 const [port, key, cert, first] = process.argv.slice(2)
 const options = key ? { key: readFileSync(key), cert: readFileSync(cert) } : {}
-const state = { mode: 'normal', receipts: 'text', password: 'secret', quiet: false, throttle: 0, half: 0, next: Number(first ?? 0xa0) }
+const state = { mode: 'normal', receipts: 'text', password: 'secret', quiet: false, throttle: 0, half: 0, count: 0, began: 0, last: 0, next: Number(first ?? 0xa0) }
 const sessions = new Set()
 const say = (told) => console.log(JSON.stringify(told))
 
@@ -46,6 +46,8 @@ function deliver(pdu, tag) {
 
 function submitted(session, pdu) {
   const number = state.next++
+  state.count++
+  state.last = performance.now()
   const message = pdu.short_message ?? {}
   const payload = pdu.message_payload
   if (!state.quiet) say({
@@ -127,6 +129,9 @@ const doings = {
   },
   receipt: ({ number, from, to, stat, style, tag }) =>
     deliver(receipt(number, { source_addr: from, destination_addr: to, source_addr_ton: 1, source_addr_npi: 1 }, stat, style), tag),
+  // counts submissions anew; says how many came since, and within how many seconds
+  count: () => Object.assign(state, { count: 0, began: performance.now() }),
+  counted: () => say({ counted: state.count, seconds: (state.last - state.began) / 1000 }),
   // octets as they are
   raw: (hex) => receiver()?.socket.write(Buffer.from(hex, 'hex')),
   hang_up: () => sessions.forEach((session) => session.destroy()),

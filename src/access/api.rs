@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use deadpool_postgres::{Object, Pool, Transaction};
 
+use super::password::Hashing;
 use super::problem::{Problem, Reason};
 use crate::amqp::publisher::Publisher;
 use crate::config::Config;
@@ -26,6 +27,7 @@ struct Inner {
     broker: Mutex<Option<Broker>>,
     public_url: String,
     proxies: Allowed,
+    hashing: Hashing,
 }
 
 /// Facts leave by it.
@@ -52,6 +54,7 @@ impl Api {
             broker: Mutex::default(),
             public_url: config.public_url.clone(),
             proxies: config.trusted_proxies.clone(),
+            hashing: Hashing::default(),
         }))
     }
 
@@ -98,6 +101,12 @@ impl Api {
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.0.public_url.starts_with("https://")
+    }
+
+    /// Where passwords are hashed.
+    #[must_use]
+    pub fn hashing(&self) -> &Hashing {
+        &self.0.hashing
     }
 
     /// Proxies whose word about the caller's address is taken.

@@ -92,6 +92,15 @@ impl Caller {
         }
     }
 
+    /// The caller of a sign-in that has just begun.
+    ///
+    /// # Errors
+    /// `not_signed_in`: it has ended again.
+    pub async fn of_sign_in(tx: &Transaction<'_>, secret: &str, address: Option<IpAddr>) -> Result<Self, Problem> {
+        let claimed = Claimed::read("", secret).ok_or(Reason::NotSignedIn)?;
+        found(tx, &claimed, false, address).await?.ok_or_else(|| Reason::NotSignedIn.into())
+    }
+
     /// The same caller as things are now: for what lives longer than a request.
     ///
     /// # Errors

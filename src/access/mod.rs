@@ -2,8 +2,14 @@
 //! of Postgres too: every query of a caller runs in a transaction that is bound to the caller's tenant.
 
 pub mod api;
+pub mod attempts;
+pub mod audit;
 pub mod caller;
+pub mod password;
 pub mod problem;
 pub mod rights;
 pub mod secret;
+pub mod sign_in;
 pub mod site;
+pub mod tokens;
+pub mod users;

@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::Application;
-use crate::facts::ids::{FactId, RoomId, SmsId};
+use crate::facts::ids::{FactId, RoomId, Slug, SmsId};
 use crate::facts::said::SmsStatus;
 use crate::failure::Failure;
 use crate::hub::room::Ends;
@@ -29,33 +29,47 @@ pub struct Sent<'a> {
     pub status_url: Option<&'a str>,
 }
 
-/// Keeps it.
+/// Keeps them, each with whose it is.
 ///
 /// # Errors
 /// Contention or a database that is away.
-pub async fn keep(tx: &Transaction<'_>, now: Timestamp, by: &Application, sent: &Sent<'_>) -> Result<(), Failure> {
-    let direction = if sent.is_reply { "outbound-reply" } else { "outbound-api" };
-    let (room, seq) = sent.line.ok().unzip();
-    let refusal = sent.line.err();
+pub async fn keep(tx: &Transaction<'_>, now: Timestamp, kept: &[(&Application, Sent<'_>)]) -> Result<(), Failure> {
+    if kept.is_empty() {
+        return Ok(());
+    }
+    let tenants: Vec<&Slug> = kept.iter().map(|(by, _)| &by.tenant).collect();
+    let applications: Vec<&Slug> = kept.iter().map(|(by, _)| &by.id).collect();
+    let ids: Vec<FactId> = kept.iter().map(|(_, sent)| sent.id).collect();
+    let direction = |sent: &Sent<'_>| if sent.is_reply { "outbound-reply" } else { "outbound-api" };
+    let directions: Vec<&str> = kept.iter().map(|(_, sent)| direction(sent)).collect();
+    let ours: Vec<&str> = kept.iter().map(|(_, sent)| sent.ends.our_number.as_str()).collect();
+    let countries: Vec<&str> = kept.iter().map(|(_, sent)| sent.ends.our_country.as_str()).collect();
+    let customers: Vec<&str> = kept.iter().map(|(_, sent)| sent.ends.customer_number.as_str()).collect();
+    let rooms: Vec<Option<RoomId>> = kept.iter().map(|(_, sent)| Some(sent.line.ok()?.0)).collect();
+    let seqs: Vec<Option<i32>> = kept.iter().map(|(_, sent)| Some(sent.line.ok()?.1)).collect();
+    let sms: Vec<Option<SmsId>> = kept.iter().map(|(_, sent)| sent.sms_id).collect();
+    let refusals: Vec<Option<&str>> = kept.iter().map(|(_, sent)| sent.line.err()).collect();
+    let urls: Vec<Option<&str>> = kept.iter().map(|(by, sent)| sent.status_url.or(by.status_url.as_deref())).collect();
     sql::touch(
         tx,
         "insert into application_texts (tenant, application, sid, direction, our_number, our_country, customer_number,
                                         room_id, seq, sms_id, refusal, status_url, at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         select k.*, $13 from unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
+                                     $8::uuid[], $9::integer[], $10::uuid[], $11::text[], $12::text[]) as k
          on conflict (tenant, application, sid) do nothing",
         &[
-            &by.tenant,
-            &by.id,
-            &sent.id,
-            &direction,
-            &sent.ends.our_number,
-            &sent.ends.our_country,
-            &sent.ends.customer_number,
-            &room,
-            &seq,
-            &sent.sms_id,
-            &refusal,
-            &sent.status_url.or(by.status_url.as_deref()),
+            &tenants,
+            &applications,
+            &ids,
+            &directions,
+            &ours,
+            &countries,
+            &customers,
+            &rooms,
+            &seqs,
+            &sms,
+            &refusals,
+            &urls,
             &now,
         ],
     )

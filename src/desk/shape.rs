@@ -343,4 +343,6 @@ pub struct QuickReply {
     pub text: String,
     /// For contacts of this skill alone.
     pub skill: Option<Slug>,
+    /// In this language; null: any.
+    pub language: Option<String>,
 }

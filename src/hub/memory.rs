@@ -117,10 +117,11 @@ pub async fn keep_said(
     Ok(())
 }
 
-/// Keeps what was said for each of a batch's ids, their outcome unchanged.
+/// Keeps what was said for each of a batch's ids, with this outcome; none: with the one that it has.
 pub async fn keep_all_said(
     tx: &Transaction<'_>,
     worker: &str,
+    outcome: Option<&str>,
     kept: &[(FactId, Vec<Publication>)],
 ) -> Result<(), Failure> {
     if kept.is_empty() {
@@ -131,9 +132,9 @@ pub async fn keep_all_said(
     let said = said.map_err(|error| Reason::new("broken_invariant", error.to_string()))?;
     sql::touch(
         tx,
-        "update heard h set said = k.said from unnest($1::uuid[], $3::jsonb[]) as k (id, said)
-         where h.id = k.id and h.worker = $2",
-        &[&ids, &worker, &said],
+        "update heard h set said = k.said, outcome = coalesce($4, h.outcome)
+         from unnest($1::uuid[], $3::jsonb[]) as k (id, said) where h.id = k.id and h.worker = $2",
+        &[&ids, &worker, &said, &outcome],
     )
     .await?;
     Ok(())

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::batch::BATCH;
 use crate::facts::envelope::{Decode, Message, Publication, Reason};
+use crate::facts::ids::Slug;
 use crate::failure::Failure;
 
 /// What a handler may know besides its batch.

@@ -23,8 +23,8 @@ use crate::hub::{slot, sql};
 /// Of the lock that one tenant's set-up is changed under.
 const SETTING_UP: i32 = 0x7465_7874;
 /// In the order in which rows may refer to each other.
-const SECTIONS: [&str; 8] =
-    ["tenant", "carriers", "skills", "teams", "agents", "points_of_contact", "codes", "applications"];
+const SECTIONS: [&str; 9] =
+    ["tenant", "carriers", "skills", "teams", "agents", "points_of_contact", "codes", "applications", "quick_replies"];
 
 /// From the last text to the end of a session, where the file says nothing: SMS two hours, chat half an hour.
 const SMS_TIMEOUT_S: i32 = 7_200;
@@ -36,7 +36,7 @@ type Rows = BTreeMap<(usize, String), Values>;
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Change {
-    /// `tenant`, `carriers`, `skills`, `teams`, `agents`, `points_of_contact`, `codes` or `applications`.
+    /// `tenant`, `carriers`, `skills`, `teams`, `agents`, `points_of_contact`, `codes`, `applications` or `quick_replies`.
     pub section: &'static str,
     /// Its slug.
     pub id: String,
@@ -145,6 +145,7 @@ fn wanted(file: &TenantFile) -> Rows {
         let row = json!({
             "channel": text(&p.channel), "number": text(&p.number), "kind": text(&p.kind), "country": text(&p.country),
             "carrier": slug(&p.carrier), "skill": slug(&p.skill), "session_timeout_s": timeout_s, "flow": slug(&p.flow),
+            "origins": p.origins.iter().map(|at| at.value.as_str()).collect::<Vec<_>>(),
         });
         add("points_of_contact", slug(&p.id), row);
     }
@@ -153,6 +154,10 @@ fn wanted(file: &TenantFile) -> Rows {
     }
     for a in &file.applications {
         add("applications", slug(&a.id), accounts::row(file, a));
+    }
+    for r in &file.quick_replies {
+        let row = json!({"title": text(&r.title), "text": text(&r.text), "skill": slug(&r.skill), "language": text(&r.language)});
+        add("quick_replies", slug(&r.id), row);
     }
     rows
 }
@@ -225,14 +230,18 @@ async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
          from agents a where a.tenant = $1 and a.ended_at is null
          union all
          select 5, id, jsonb_build_object('channel', channel, 'number', number, 'kind', kind, 'country', country,
-                'carrier', carrier, 'skill', skill, 'session_timeout_s', session_timeout_s, 'flow', flow)
+                'carrier', carrier, 'skill', skill, 'session_timeout_s', session_timeout_s, 'flow', flow,
+                'origins', origins)
          from points_of_contact where tenant = $1 and ended_at is null
          union all
          select 6, id, jsonb_build_object('name', name, 'max_s', max_s) from codes where tenant = $1 and ended_at is null
          union all
          select 7, id, jsonb_build_object('account', account, 'token_file', token_file, 'token_next_file', token_next_file,
                 'numbers', numbers, 'purpose', purpose, 'inbound_url', inbound_url, 'status_url', status_url)
-         from applications where tenant = $1 and ended_at is null",
+         from applications where tenant = $1 and ended_at is null
+         union all
+         select 8, id, jsonb_build_object('title', title, 'text', text, 'skill', skill, 'language', language)
+         from quick_replies where tenant = $1 and ended_at is null",
         &[tenant],
     )
     .await?;

@@ -48,6 +48,7 @@ pub fn check(file: &TenantFile) -> Vec<Mistake> {
     check.numbers_twice();
     check.quiet_places();
     check.applications();
+    check.quick_replies();
     check.mistakes
 }
 
@@ -216,25 +217,8 @@ impl Check<'_> {
         }
     }
 
-    fn chat(&mut self, point: &Point) {
-        let lines = [
-            ("number", point.number.as_ref().map(|at| at.line)),
-            ("kind", point.kind.as_ref().map(|at| at.line)),
-            ("country", point.country.as_ref().map(|at| at.line)),
-            ("carrier", point.carrier.as_ref().map(|at| at.line)),
-        ];
-        for (key, line) in lines {
-            if let Some(line) = line {
-                self.say(
-                    line,
-                    format!("a chat point of contact has no {key}"),
-                    "take it out, or write channel = \"sms\"",
-                );
-            }
-        }
-    }
-
     fn sms(&mut self, point: &Point) {
+        self.no_origins(point);
         let needed = [
             ("number", "\"+15550100\""),
             ("kind", "\"long\", \"toll_free\" or \"short\""),
@@ -390,5 +374,6 @@ fn by_calling_code(number: &str) -> Option<rules::Country> {
 }
 
 pub(super) mod applications;
+mod chat;
 #[cfg(test)]
 mod tests;

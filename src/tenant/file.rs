@@ -11,12 +11,15 @@ use crate::facts::ids::Slug;
 
 mod applications;
 mod carriers;
+mod chat;
 mod paces;
 mod quiet_hours;
 mod unanswered;
+mod widening;
 
 pub use applications::Application;
 pub use carriers::Carrier;
+pub use chat::QuickReply;
 pub use paces::Pace;
 pub use quiet_hours::QuietHours;
 pub use unanswered::Unanswered;
@@ -62,6 +65,8 @@ pub struct TenantFile {
     pub paces: Vec<Pace>,
     /// Programs that send texts by the gateway.
     pub applications: Vec<Application>,
+    /// Words that agents send often.
+    pub quick_replies: Vec<QuickReply>,
 }
 
 impl TenantFile {
@@ -180,6 +185,8 @@ pub struct Point {
     pub session_timeout_s: Option<i32>,
     /// Id of the flow that its contacts begin in.
     pub flow: Option<At<Slug>>,
+    /// Chat: whose pages may talk to it.
+    pub origins: Vec<At<String>>,
 }
 
 const AGENT_CHOICES: &[&str] = &["best_proficiency", "longest_idle", "least_busy"];
@@ -210,7 +217,8 @@ impl Reader<'_> {
     fn file(&mut self, root: &DeTable<'_>) -> TenantFile {
         let top = Part { what: "the file", line: 1, table: root };
         let sections = ["texts", "consent", "channels", "quiet_hours", "unanswered"];
-        let lists = ["skills", "teams", "agents", "points_of_contact", "carriers", "codes", "paces", "applications"];
+        #[rustfmt::skip]
+        let lists = ["skills", "teams", "agents", "points_of_contact", "carriers", "codes", "paces", "applications", "quick_replies"];
         self.known(
             top,
             &[&["tenant", "name", "sms_messaging", "time_zone", "text_validity_s"][..], &sections[..], &lists[..]]
@@ -242,6 +250,7 @@ impl Reader<'_> {
             codes: self.list(top, "codes", "the code", Self::code),
             paces: self.list(top, "paces", "the pace", Self::pace),
             applications: self.list(top, "applications", "the application", Self::application),
+            quick_replies: self.list(top, "quick_replies", "the quick reply", Self::quick_reply),
         }
     }
 
@@ -305,39 +314,6 @@ impl Reader<'_> {
         }
     }
 
-    /// `widening = [{ after_s = 0, worst = 3 }, …]`: each step later, and wider, than the one before.
-    fn widening(&mut self, part: Part<'_>) -> Vec<(i32, i32)> {
-        const INSTEAD: &str = "write widening = [{ after_s = 0, worst = 3 }, { after_s = 60, worst = 20 }]: seconds waited, 0 first and \
-             rising, with the worst proficiency that may then have the contact, rising too";
-        let Some(value) = part.table.get("widening") else { return Vec::new() };
-        let line = self.line(value);
-        let Some(steps) = value.get_ref().as_array() else {
-            self.say(line, &format!("widening is {}", article(value.get_ref())), INSTEAD);
-            return Vec::new();
-        };
-        let mut found: Vec<(i32, i32)> = Vec::with_capacity(steps.len());
-        for step in steps {
-            let line = self.line(step);
-            let Some(table) = step.get_ref().as_table() else {
-                self.say(line, &format!("a step of widening is {}", article(step.get_ref())), INSTEAD);
-                continue;
-            };
-            let step = Part { what: "the step of widening", line, table };
-            self.known(step, &["after_s", "worst"]);
-            let after = self.number(step, "after_s", 0..=MONTH_S);
-            let (Some(after), Some(worst)) = (after, self.number(step, "worst", 1..=20)) else {
-                self.say(line, "the step of widening is not whole", INSTEAD);
-                continue;
-            };
-            let fits = found.last().map_or(after == 0, |last| last.0 < after && last.1 < worst);
-            if !fits {
-                self.say(line, "the steps of widening do not rise", INSTEAD);
-            }
-            found.push((after, worst));
-        }
-        found
-    }
-
     fn team(&mut self, part: Part<'_>) -> Team {
         self.known(part, &["id", "session_limit", "sms_limit", "chat_limit"]);
         Team {
@@ -379,7 +355,7 @@ impl Reader<'_> {
 
     fn point(&mut self, part: Part<'_>) -> Point {
         let sms = ["number", "kind", "country", "carrier"];
-        self.known(part, &[&["id", "channel", "skill", "session_timeout_s", "flow"][..], &sms[..]].concat());
+        self.known(part, &[&["id", "channel", "skill", "session_timeout_s", "flow", "origins"][..], &sms[..]].concat());
         Point {
             line: part.line,
             written: part.table.keys().map(|key| key.get_ref().to_string()).collect(),
@@ -392,6 +368,7 @@ impl Reader<'_> {
             skill: self.slug(part, "skill"),
             session_timeout_s: self.number(part, "session_timeout_s", 1..=MONTH_S),
             flow: part.table.get("flow").and_then(|_| self.slug(part, "flow")),
+            origins: self.origins(part),
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod setup;
 pub mod simulate;
 pub mod sms;
 pub mod transcripts;
+pub mod users;
 pub mod watch;
 pub mod why;
 

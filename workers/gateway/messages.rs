@@ -239,7 +239,7 @@ impl SignedIn {
         };
         let mut client = self.pool.get().await.map_err(away)?;
         let tx = client.transaction().await.map_err(away)?;
-        let judged = notice::fits(&tx, &ask, Some(&self.application)).await.map_err(away)?;
+        let judged = notice::fits(&tx, &ask, &self.application).await.map_err(away)?;
         let _ = tx.rollback().await;
         match judged {
             Ok(point) => Ok(conversation(&point.number, &point.number_country, &fact.to)),

@@ -83,6 +83,45 @@ async fn past_the_deadline_the_session_expires_and_the_notice_stands_alone() {
     assert_eq!(said[said.len() - 4..], ["room.opened", "entry.appended", "sms.requested", "room.closed"]);
 }
 
+/// Everything at once: an open room with two notices, one past its deadline, closed ones, a refusal between them.
+#[tokio::test]
+async fn many_notices_of_a_batch_go_together_and_each_conversation_keeps_its_order() {
+    let set_up = async |pool: &Pool| {
+        shop(pool).await;
+        let limit = "update agents set session_limit = 2, slot_limit = 2 where id = 'papa'";
+        pool.get().await.unwrap().execute(limit, &[]).await.unwrap();
+        active(pool, at(10), 1, MAIN).await;
+        active(pool, at(10), 2, MAIN).await;
+        let past = "update sessions set deadline_at = $1, timer_due_at = $1 where room_id = $2";
+        pool.get().await.unwrap().execute(past, &[&at(19), &room(2)]).await.unwrap();
+    };
+    let text = |nr: u128, who: u128, words: &str| notice(nr, &customer(who), json!({ "text": words }));
+    let batch = [
+        text(100, 1, "first"),
+        text(101, 2, "too late"),
+        text(102, 3, "alone"),
+        notice(103, "911", json!({})),
+        text(104, 1, "second"),
+        text(105, 3, "alone again"),
+        text(106, 4, "another"),
+    ];
+    let ran = run(&batch, set_up).await;
+    let pool = &ran.database.pool;
+    let alone = ["room.opened", "entry.appended", "sms.requested", "room.closed"];
+    assert_eq!(names(&ran.outcomes[0]), ["entry.appended", "sms.requested"]);
+    assert!(names(&ran.outcomes[1]).contains(&"session.expired".into()));
+    for nth in [2, 5, 6] {
+        assert_eq!(names(&ran.outcomes[nth]), alone);
+    }
+    assert_eq!(refusal(&ran.outcomes[3]), "emergency_number");
+    assert_eq!(names(&ran.outcomes[4]), ["entry.appended", "sms.requested"]);
+    let lines = "select string_agg(e.text, ', ' order by e.seq) from entries e join rooms r on r.id = e.room_id
+                 where e.author = 'program' group by r.id order by 1";
+    assert_eq!(column(pool, lines).await, ["alone", "alone again", "another", "first, second", "too late"]);
+    assert_eq!(column(pool, "select count(*) from rooms where closed_at is null").await, ["1"]);
+    assert_eq!(column(pool, "select count(*) from application_texts").await, ["7"]);
+}
+
 #[tokio::test]
 async fn a_notice_is_refused_with_its_reason() {
     let set_up = async |pool: &Pool| {

@@ -84,6 +84,7 @@ pub struct Found {
     channel: Channel,
     our_number: String,
     customer_number: String,
+    customer_name: Option<String>,
     queued_at: Timestamp,
     accepted_at: Option<Timestamp>,
     wrap_up_until: Option<Timestamp>,
@@ -121,7 +122,7 @@ impl Found {
             channel: self.channel,
             our_number: self.our_number.clone(),
             customer_number: self.customer_number.clone(),
-            customer_name: None,
+            customer_name: self.customer_name.clone(),
             queued_at: self.queued_at,
             made_at: pending.made_at,
             lapses_at: pending.lapses_at,
@@ -149,7 +150,7 @@ impl Found {
             channel: self.channel,
             our_number: self.our_number.clone(),
             customer_number: self.customer_number.clone(),
-            customer_name: None,
+            customer_name: self.customer_name.clone(),
             queued_at: self.queued_at,
             accepted_at: self.accepted_at,
             agent: self.agent.clone(),
@@ -194,8 +195,9 @@ const CONTACTS: &str = "with asked (id) as (
             c.channel = 'sms' and exists (
               select 1 from opt_outs o where o.tenant = c.tenant and o.customer_number = r.customer_number
                 and (o.scope in ('brand', 'all') or o.our_number = r.our_number)),
-            o.id, o.agent, o.made_at, o.lapses_at, o.skill, o.from_agent, t.text
+            o.id, o.agent, o.made_at, o.lapses_at, o.skill, o.from_agent, t.text, u.name
      from asked a join contacts c on c.id = a.id and c.tenant = $1 join rooms r on r.id = c.room_id
+     left join customers u on u.tenant = c.tenant and u.customer_number = r.customer_number
      left join sessions s on s.room_id = c.room_id and s.contact_id = c.id and s.ended_at is null
      left join offers o on o.contact_id = c.id and o.state = 'pending'
      left join lateral (
@@ -260,6 +262,7 @@ fn found(row: &Row) -> Found {
         channel: row.get::<_, &str>(12).parse().unwrap_or(Channel::Sms),
         our_number: row.get(13),
         customer_number: row.get(14),
+        customer_name: row.get(26),
         queued_at: row.get(15),
         accepted_at: row.get(16),
         wrap_up_until: row.get(17),
@@ -289,6 +292,7 @@ impl Found {
             channel: Channel::Sms,
             our_number: "+15550100001".into(),
             customer_number: format!("+155501{nr:05}"),
+            customer_name: None,
             queued_at: at,
             accepted_at: None,
             wrap_up_until: None,

@@ -2,13 +2,13 @@
 
 use deadpool_postgres::Transaction;
 
-use crate::desk::shape::{Code, PointOfContact, Setup, Skill};
+use crate::desk::shape::{Code, PointOfContact, QuickReply, Setup, Skill};
 use crate::facts::ids::Slug;
 use crate::facts::said::Channel;
 use crate::failure::Failure;
 use crate::hub::sql;
 
-/// Codes, skills and points of contact that are not ended.
+/// Codes, skills, points of contact and quick replies that are not ended.
 ///
 /// # Errors
 /// A database that is away.
@@ -19,7 +19,8 @@ pub async fn setup(tx: &Transaction<'_>, tenant: &Slug) -> Result<Setup, Failure
         from skills where tenant = $1 and ended_at is null order by id";
     let points = "select id, channel, number, kind, country, skill from points_of_contact
         where tenant = $1 and ended_at is null order by id";
-    let mut found = sql::together(tx, [(codes, of), (skills, of), (points, of)]).await?.into_iter();
+    let replies = "select id, title, text, skill, language from quick_replies where tenant = $1 and ended_at is null order by id";
+    let mut found = sql::together(tx, [(codes, of), (skills, of), (points, of), (replies, of)]).await?.into_iter();
     let mut next = || found.next().unwrap_or_default();
     let channel = |word: &str| word.parse().unwrap_or(Channel::Sms);
     Ok(Setup {
@@ -47,6 +48,14 @@ pub async fn setup(tx: &Transaction<'_>, tenant: &Slug) -> Result<Setup, Failure
                 skill: row.get(5),
             })
             .collect(),
-        quick_replies: Vec::new(),
+        quick_replies: (next().iter())
+            .map(|row| QuickReply {
+                id: row.get(0),
+                title: row.get(1),
+                text: row.get(2),
+                skill: row.get(3),
+                language: row.get(4),
+            })
+            .collect(),
     })
 }

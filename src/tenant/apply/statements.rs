@@ -81,6 +81,7 @@ pub(super) fn end_of(section: &str) -> &'static str {
         "teams" => "update teams set ended_at = now() where tenant = $1 and id = $2",
         "codes" => "update codes set ended_at = now() where tenant = $1 and id = $2",
         "applications" => "update applications set ended_at = now() where tenant = $1 and id = $2",
+        "quick_replies" => "update quick_replies set ended_at = now() where tenant = $1 and id = $2",
         "agents" => "update agents set ended_at = now() where tenant = $1 and id = $2",
         _ => "update points_of_contact set ended_at = now() where tenant = $1 and id = $2",
     }
@@ -114,12 +115,19 @@ pub(super) fn upsert_of(section: &str) -> &'static [&'static str] {
                token_next_file = excluded.token_next_file, numbers = excluded.numbers, purpose = excluded.purpose,
                inbound_url = excluded.inbound_url, status_url = excluded.status_url, ended_at = null, failures = 0,
                paused_until = null"],
-        _ => &["insert into points_of_contact (tenant, id, channel, number, kind, country, carrier, skill, session_timeout_s, flow)
-             select $1, id, channel, number, kind, country, carrier, skill, session_timeout_s, flow
+        "quick_replies" => &["insert into quick_replies (tenant, id, title, text, skill, language)
+             select $1, id, title, text, skill, language
+             from jsonb_to_recordset($2) as x (id text, title text, text text, skill text, language text)
+             on conflict (tenant, id) do update set title = excluded.title, text = excluded.text, skill = excluded.skill,
+               language = excluded.language, ended_at = null"],
+        _ => &["insert into points_of_contact
+               (tenant, id, channel, number, kind, country, carrier, skill, session_timeout_s, flow, origins)
+             select $1, id, channel, number, kind, country, carrier, skill, session_timeout_s, flow, origins
              from jsonb_to_recordset($2) as x (id text, channel text, number text, kind text, country text, carrier text,
-               skill text, session_timeout_s integer, flow text)
+               skill text, session_timeout_s integer, flow text, origins jsonb)
              on conflict (tenant, id) do update set channel = excluded.channel, number = excluded.number,
                kind = excluded.kind, country = excluded.country, carrier = excluded.carrier, skill = excluded.skill,
-               session_timeout_s = excluded.session_timeout_s, flow = excluded.flow, ended_at = null"],
+               session_timeout_s = excluded.session_timeout_s, flow = excluded.flow,
+               origins = excluded.origins, ended_at = null"],
     }
 }

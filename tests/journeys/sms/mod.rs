@@ -10,7 +10,7 @@ mod smpp;
 mod twilio;
 mod vendors;
 
-pub use smpp::smsc::{CARRIER, Smsc, bears, reaches, state};
+pub use smpp::smsc::{CARRIER, Smsc, apply as apply_smsc, bears, reaches, state};
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

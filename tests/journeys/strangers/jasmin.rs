@@ -37,15 +37,18 @@ fn ports<const N: usize>() -> [u16; N] {
     held.map(|listener| listener.local_addr().unwrap().port())
 }
 
-struct Jasmin {
-    smpp: u16,
+/// It, with Redis.
+pub struct Jasmin {
+    /// Where its SMPP server listens, and its HTTP API.
+    pub smpp: u16,
+    pub http: u16,
     _daemon: Program,
     _redis: Program,
 }
 
 impl Jasmin {
     /// It runs, and routes everything between us and an SMSC at this port.
-    async fn start(beside: &Stack, smsc: u16) -> Self {
+    pub async fn start(beside: &Stack, smsc: u16) -> Self {
         let (folder, store, log) =
             (beside.folder("jasmin"), beside.folder("jasmin/store"), beside.folder("jasmin/log"));
         let [redis, smpp, console, http, a, b, c] = ports();
@@ -84,7 +87,8 @@ impl Jasmin {
         let daemon = Program::start(command.stdin(Stdio::null()).stdout(Stdio::null()));
         listens(console).await;
         tokio::task::spawn_blocking(move || set_up(console, smsc)).await.unwrap();
-        Self { smpp, _daemon: daemon, _redis: redis_server }
+        listens(http).await;
+        Self { smpp, http, _daemon: daemon, _redis: redis_server }
     }
 }
 

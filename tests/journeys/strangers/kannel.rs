@@ -41,9 +41,26 @@ pub struct Kannel {
 impl Kannel {
     /// Starts it: texts go to this hub's connection of that id, and come by this port.
     pub async fn start(stack: &Stack, hub: &str, id: &str, sendsms: u16) -> Self {
-        let folder = stack.folder("kannel");
-        let [admin, boxes, smsc] = [free_port(), free_port(), free_port()];
+        let smsc = free_port();
         let hub = hub.replacen("://", &format!("://{id}:{TOKEN}@"), 1);
+        let service =
+            format!("get-url = \"{hub}/webhooks/{id}?id=%I&from=%p&to=%P&at=%T&charset=%C&udh=%u&smsc=%i&text=%b\"\n");
+        let fake = format!("smsc = fake\nsmsc-id = FAKE\nport = {smsc}\nconnect-allow-ip = 127.0.0.1\n");
+        Self::run(stack, &fake, &service, sendsms, smsc).await
+    }
+
+    /// Starts it before an SMSC at this port: texts come by the other one.
+    pub async fn before(stack: &Stack, sendsms: u16, smsc: u16, window: usize) -> Self {
+        let bind = format!(
+            "smsc = smpp\nsmsc-id = NPM\nhost = 127.0.0.1\nport = {smsc}\nsmsc-username = kannel\nsmsc-password = secret\n\
+             system-type = \"\"\ntransceiver-mode = true\nmax-pending-submits = {window}\n"
+        );
+        Self::run(stack, &bind, "text = none\n", sendsms, smsc).await
+    }
+
+    async fn run(stack: &Stack, bind: &str, service: &str, sendsms: u16, smsc: u16) -> Self {
+        let folder = stack.folder("kannel");
+        let [admin, boxes] = [free_port(), free_port()];
         let file = stack.file(
             "kannel/kannel.conf",
             &format!(
@@ -51,14 +68,13 @@ impl Kannel {
                  smsbox-interface = 127.0.0.1\nsmsbox-port = {boxes}\nbox-deny-ip = \"*.*.*.*\"\nbox-allow-ip = 127.0.0.1\n\
                  log-file = {folder}/bearerbox.txt\nlog-level = 1\naccess-log = {folder}/access.txt\n\
                  dlr-storage = internal\nstore-type = file\nstore-location = {folder}/store\n\n\
-                 group = smsc\nsmsc = fake\nsmsc-id = FAKE\nport = {smsc}\nconnect-allow-ip = 127.0.0.1\n\n\
+                 group = smsc\n{bind}\n\
                  group = smsbox\nbearerbox-host = 127.0.0.1\nbearerbox-port = {boxes}\nsendsms-interface = 127.0.0.1\n\
                  sendsms-port = {sendsms}\nsendsms-chars = \"0123456789+\"\nlog-file = {folder}/smsbox.txt\nlog-level = 1\n\
                  mo-recode = true\nhttp-request-retry = 1000\nhttp-queue-delay = 1\n\n\
                  group = sendsms-user\nusername = hub\npassword = {PASSWORD}\nmax-messages = 10\nconcatenation = true\n\
                  user-allow-ip = 127.0.0.1\n\n\
-                 group = sms-service\nkeyword = default\ncatch-all = true\nmax-messages = 0\nomit-empty = true\n\
-                 get-url = \"{hub}/webhooks/{id}?id=%I&from=%p&to=%P&at=%T&charset=%C&udh=%u&smsc=%i&text=%b\"\n"
+                 group = sms-service\nkeyword = default\ncatch-all = true\nmax-messages = 0\nomit-empty = true\n{service}"
             ),
         );
         let start = |program: &str| {

@@ -4,6 +4,7 @@
 mod jasmin;
 mod kannel;
 mod kills;
+mod throughput;
 
 use crate::hub::clean;
 use crate::support::desk::Desk;

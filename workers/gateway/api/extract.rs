@@ -1,14 +1,20 @@
 //! Body, path and query as handlers take them: axum's own, refused by problems. What a sentence says of a body is its
 //! field and what is wrong with it, never what stood in it.
 
+use std::net::IpAddr;
+
+use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use texthub::access::api::Api;
 use texthub::access::problem::{Problem, Reason};
+use texthub::access::site;
 
 /// A body of JSON, in or out.
 #[derive(Debug)]
@@ -18,7 +24,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        axum::Json::from_request(request, state).await.map(|axum::Json(body)| Self(body)).map_err(|no| unreadable(&no))
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/json") {
+            let sentence = "Send a body with content-type: application/json.";
+            return Err(Problem::saying(Reason::BadRequest, sentence));
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(|no| {
+            let is_large = no.status() == StatusCode::PAYLOAD_TOO_LARGE;
+            Problem::from(if is_large { Reason::TooLarge } else { Reason::BadRequest })
+        })?;
+        axum::Json::from_bytes(&bytes).map(|axum::Json(body)| Self(body)).map_err(|no| unreadable(&no, &bytes))
     }
 }
 
@@ -28,22 +44,17 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-fn unreadable(rejection: &JsonRejection) -> Problem {
-    match rejection {
-        JsonRejection::JsonDataError(error) => {
-            // axum's own words in front, which tell a caller nothing
-            let text = error.body_text();
-            let what = text.split_once("target type: ").map_or(text.as_str(), |(_, what)| what);
-            let what = what.split(" at line ").next().unwrap_or(what);
-            Problem::saying(Reason::Invalid, without_values(what))
-        }
-        JsonRejection::JsonSyntaxError(_) => Problem::saying(Reason::BadRequest, "The body is no JSON."),
-        JsonRejection::MissingJsonContentType(_) => {
-            Problem::saying(Reason::BadRequest, "Send a body with content-type: application/json.")
-        }
-        other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => Reason::TooLarge.into(),
-        _ => Reason::BadRequest.into(),
+fn unreadable(rejection: &JsonRejection, bytes: &[u8]) -> Problem {
+    // serde_json calls a value of another type than a word's an error of syntax
+    if serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_err() {
+        return Problem::saying(Reason::BadRequest, "The body is no JSON.");
     }
+    // axum's own words in front, which tell a caller nothing
+    let text = rejection.body_text();
+    let what =
+        ["target type: ", "as JSON: "].iter().find_map(|words| text.split_once(words)).map_or("", |(_, what)| what);
+    let what = what.split(" at line ").next().unwrap_or(what);
+    Problem::saying(Reason::Invalid, without_values(what))
 }
 
 /// What stands in quotes in serde's words may be a caller's text.
@@ -80,6 +91,21 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
             let what = text.split_once(": ").map_or(text.as_str(), |(_, what)| what);
             Problem::saying(Reason::Invalid, without_values(what))
         })
+    }
+}
+
+/// The address of the network that a request came from, as far as it is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Whence(pub Option<IpAddr>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Whence
+where
+    Api: FromRef<S>,
+{
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(site::address(&Api::from_ref(state), parts)))
     }
 }
 

@@ -2,9 +2,16 @@
 //! made from the routes themselves, with a page to try it under `/api/docs`. Reads the hub's tables, says facts, and
 //! writes the gateway's own tables alone; each slice of it is a file here with its `routes`.
 
+mod audit_log;
 mod document;
-mod extract;
+pub mod extract;
 mod guard;
+mod sign_ins;
+mod signing;
+#[cfg(test)]
+pub mod tests;
+mod tokens;
+mod users;
 mod work;
 
 use axum::Router;
@@ -22,7 +29,13 @@ pub const BASE: &str = "/api/v1";
 
 /// The routes of all slices, relative to [`BASE`].
 fn slices() -> OpenApiRouter<Gateway> {
-    OpenApiRouter::new().merge(work::routes())
+    OpenApiRouter::new()
+        .merge(signing::routes())
+        .merge(sign_ins::routes())
+        .merge(users::routes())
+        .merge(tokens::routes())
+        .merge(audit_log::routes())
+        .merge(work::routes())
 }
 
 /// The document of the API.

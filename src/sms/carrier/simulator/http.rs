@@ -1,5 +1,5 @@
 //! The role `carrier-simulator` over HTTP: POST /messages (submit), POST /inbound (a phone texts), GET /record,
-//! GET and PUT /faults, GET /healthz. What it took is in its record before it answers. It keeps no secrets and asks
+//! GET and PUT /faults, GET /healthz, and a phone as a page under /. What it took is in its record before it answers. It keeps no secrets and asks
 //! for none: bind it to loopback or a private network.
 
 use std::future::pending;
@@ -25,7 +25,7 @@ use super::faults::{Faults, happens};
 use super::line::{Lines, Scissors};
 use super::receipts::{Receipt, Said, Waiting, plan, publish, say, send};
 use super::record::{Inbound, Record, Submission};
-use super::{Refusal, Submit, Submitted};
+use super::{Refusal, Submit, Submitted, phone};
 use crate::facts::envelope::{Publication, conversation};
 use crate::facts::heard::SmsReceived;
 use crate::facts::ids::SmsId;
@@ -97,6 +97,7 @@ pub async fn start(settings: Settings, outbox: mpsc::Sender<Said>, stop: Cancell
         .route("/record", get(record_since))
         .route("/faults", get(faults_now).put(set_faults))
         .route("/healthz", get(|| async { "ok" }))
+        .merge(phone::routes())
         .with_state(Arc::clone(&state));
     let done = tokio::spawn(async move {
         let listening =
@@ -256,6 +257,9 @@ struct Since {
     /// That one text alone, however often it was taken.
     #[serde(default)]
     sms_id: Option<SmsId>,
+    /// Those to this phone alone.
+    #[serde(default)]
+    to: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -268,7 +272,9 @@ struct Page {
 async fn record_since(extract::State(state): Shared, Query(asked): Query<Since>) -> Json<Page> {
     let record = state.record();
     let from = usize::try_from(asked.since).unwrap_or(usize::MAX);
-    let asked_for = |s: &&Submission| asked.sms_id.is_none_or(|id| s.submit.sms_id == id);
+    let asked_for = |s: &&Submission| {
+        asked.sms_id.is_none_or(|id| s.submit.sms_id == id) && asked.to.as_ref().is_none_or(|to| s.submit.to == *to)
+    };
     let submissions =
         record.submissions.iter().skip(from).filter(asked_for).take(asked.limit.unwrap_or(1000)).cloned().collect();
     Json(Page { submissions, total: record.submissions.len() })

@@ -6,6 +6,7 @@ mod client;
 mod faults;
 mod http;
 mod line;
+mod phone;
 mod receipts;
 mod record;
 #[cfg(test)]

@@ -246,3 +246,25 @@ async fn faults_that_are_none_are_refused() {
     }
     network.stop().await;
 }
+
+#[tokio::test]
+async fn a_phone_is_a_page_and_reads_what_came_to_it_alone() {
+    let network = Network::start().await;
+    let (mine, mut another) = (text("for this phone"), text("for another"));
+    another.to = "+15550100101".to_owned();
+    let client = network.client();
+    accepted(client.send(&another).await);
+    accepted(client.send(&mine).await);
+    let asked = format!("{}/record?since=0&to=%2B15550100100", network.url);
+    let page: Value = network.http.get(asked).send().await.unwrap().json().await.unwrap();
+    let texts: Vec<&str> =
+        page["submissions"].as_array().unwrap().iter().map(|s| s["text"].as_str().unwrap()).collect();
+    assert_eq!((texts, &page["total"]), (vec!["for this phone"], &json!(2)));
+    for (path, holds) in [("/?to=%2B15550100001", "phone.js"), ("/phone.js", "inbound"), ("/phone.css", "--mine")] {
+        let answer = network.http.get(format!("{}{path}", network.url)).send().await.unwrap();
+        let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"));
+        assert!(answer.text().await.unwrap().contains(holds), "{path}");
+    }
+    network.stop().await;
+}

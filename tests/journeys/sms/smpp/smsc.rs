@@ -66,6 +66,11 @@ impl Smsc {
         found
     }
 
+    /// It has said what fits so many times.
+    pub async fn heard_times(&self, what: &str, times: usize, fits: impl Fn(&Value) -> bool) {
+        until(what, async || self.said.lock().unwrap().iter().filter(|said| fits(said)).count() >= times).await;
+    }
+
     /// The answer to what it delivered under a tag.
     pub async fn delivered(&self, tag: &str) -> i64 {
         self.heard(tag, |said| said["delivered"] == tag).await["status"].as_i64().unwrap()

@@ -4,7 +4,6 @@
 mod commands;
 mod contacts;
 mod hand_in;
-mod me;
 mod reads;
 mod socket;
 
@@ -15,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Gateway;
-use me::{Me, MyTenant};
+use super::signing::{Me, MyTenant};
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<Gateway> {

@@ -16,7 +16,7 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::super::{Gateway, Json, Path, Query};
-use super::me::me;
+use super::super::signing::me;
 use super::Snapshot;
 
 /// Everything that the caller's desk begins with; the socket sends the same.

@@ -25,8 +25,8 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::super::{Gateway, Query};
+use super::super::signing::me;
 use super::Snapshot;
-use super::me::me;
 use super::reads::noted;
 use crate::gateway::live::Asks;
 
