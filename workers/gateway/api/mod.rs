@@ -12,6 +12,7 @@ mod signing;
 pub mod tests;
 mod tokens;
 mod users;
+mod work;
 
 use axum::Router;
 use texthub::access::problem::{Problem, Reason};
@@ -34,6 +35,7 @@ fn slices() -> OpenApiRouter<Gateway> {
         .merge(users::routes())
         .merge(tokens::routes())
         .merge(audit_log::routes())
+        .merge(work::routes())
 }
 
 /// The document of the API.
