@@ -6,6 +6,7 @@ mod audit_log;
 mod document;
 mod extract;
 mod guard;
+mod oidc;
 mod sign_ins;
 mod signing;
 #[cfg(test)]
@@ -32,6 +33,7 @@ fn slices() -> OpenApiRouter<Gateway> {
     OpenApiRouter::new()
         .merge(signing::routes())
         .merge(sign_ins::routes())
+        .merge(oidc::routes())
         .merge(users::routes())
         .merge(tokens::routes())
         .merge(audit_log::routes())
