@@ -6,6 +6,7 @@
 pub mod api;
 pub mod chat;
 mod messages;
+mod page;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,7 +65,8 @@ pub fn role(config: &Config) -> Role {
         .merge(messages::routes())
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .merge(api::served())
-        .with_state(gateway.clone());
+        .with_state(gateway.clone())
+        .merge(page::routes());
     Role::task("gateway", move |host| {
         let gateway = gateway.clone();
         Box::pin(async move {
