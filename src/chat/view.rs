@@ -146,9 +146,8 @@ pub async fn read(tx: &Transaction<'_>, door: &Door, visitor: Uuid, since: Optio
     }
     let agents: BTreeSet<&Slug> = lines.iter().filter_map(|line| line.agent.as_ref()).chain(&agent).collect();
     let names = names(tx, &door.tenant, &agents).await?;
-    let name = |agent: &Option<Slug>| {
-        agent.as_ref().map(|agent| names.get(agent).cloned().unwrap_or_else(|| name_of(agent)))
-    };
+    let name =
+        |agent: &Option<Slug>| agent.as_ref().map(|agent| names.get(agent).cloned().unwrap_or_else(|| name_of(agent)));
     standing.name = name(&agent);
     for line in &mut lines {
         line.name = name(&line.agent);

@@ -5,7 +5,7 @@
 mod audit_log;
 mod customers;
 mod document;
-pub mod extract;
+mod extract;
 mod guard;
 mod sign_ins;
 mod signing;
@@ -19,6 +19,8 @@ use texthub::access::problem::{Problem, Reason};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
+
+pub use extract::{Json, Path, Query, Whence};
 
 use super::Gateway;
 

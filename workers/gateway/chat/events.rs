@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use super::Chat;
 use super::door::{Entered, Token};
-use crate::gateway::api::extract::Query;
+use crate::gateway::api::Query;
 
 /// How often a silent stream says that it is there.
 const BEATS: Duration = Duration::from_secs(20);

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::Chat;
 use super::door::{Entered, Token};
-use crate::gateway::api::extract::Json;
+use crate::gateway::api::Json;
 
 /// Longest text, in characters.
 const LONGEST: usize = 2_000;

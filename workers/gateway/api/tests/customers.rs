@@ -11,15 +11,20 @@ async fn a_card_is_changed_field_by_field_and_notes_are_added() {
     let served = Served::new().await;
     let mama = served.signed_in("bears", "mama", &["agent"]).await;
     let (status, empty) = mama.get(GOLDILOCKS).await;
-    assert_eq!((status, &empty["name"], &empty["fields"], &empty["updated_by"]), (200, &Value::Null, &json!({}), &Value::Null));
+    assert_eq!(
+        (status, &empty["name"], &empty["fields"], &empty["updated_by"]),
+        (200, &Value::Null, &json!({}), &Value::Null)
+    );
     let change = json!({"name": " Goldilocks ", "fields": {"bowl": "small", "chair": "broken"}});
     assert_eq!(mama.ask(Method::PATCH, GOLDILOCKS, change).await.0, 200);
-    let (_, card) = mama.ask(Method::PATCH, GOLDILOCKS, json!({"fields": {"chair": null, "bed": "just right\u{0}"}})).await;
+    let (_, card) =
+        mama.ask(Method::PATCH, GOLDILOCKS, json!({"fields": {"chair": null, "bed": "just right\u{0}"}})).await;
     assert_eq!(card["fields"], json!({"bed": "just right\u{FFFD}", "bowl": "small"}));
     assert_eq!((&card["name"], &card["updated_by"]), (&json!("Goldilocks"), &json!("mama")));
     let id = Uuid::from_u128(7);
     for _ in 0..2 {
-        let (status, note) = mama.post(&format!("{GOLDILOCKS}/notes"), json!({"id": id, "text": "Knocks never."})).await;
+        let (status, note) =
+            mama.post(&format!("{GOLDILOCKS}/notes"), json!({"id": id, "text": "Knocks never."})).await;
         assert_eq!((status, &note["text"], &note["author"]), (201, &json!("Knocks never."), &json!("mama")));
     }
     let other = mama.post(&format!("{GOLDILOCKS}/notes"), json!({"id": id, "text": "Another"})).await;

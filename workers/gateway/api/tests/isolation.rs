@@ -17,9 +17,19 @@ const OPEN: &[(&str, &str)] = &[
 ];
 
 /// What the gateway writes: its own.
-#[rustfmt::skip]
-const WRITTEN: &[&str] = &["api_tokens", "audit_log", "chat_paces", "chat_texts", "chat_visits", "customer_notes", "customers",
-                           "oidc_starts", "sign_in_attempts", "sign_ins", "users"];
+const WRITTEN: &[&str] = &[
+    "api_tokens",
+    "audit_log",
+    "chat_paces",
+    "chat_texts",
+    "chat_visits",
+    "customer_notes",
+    "customers",
+    "oidc_starts",
+    "sign_in_attempts",
+    "sign_ins",
+    "users",
+];
 
 async fn names(database: &Database, sql: &str) -> BTreeSet<String> {
     let rows = database.pool.get().await.unwrap().query(sql, &[]).await.unwrap();
