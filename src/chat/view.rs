@@ -138,7 +138,7 @@ pub async fn read(tx: &Transaction<'_>, door: &Door, visitor: Uuid, since: Optio
     for (nr, room) in rooms.iter().rev().enumerate() {
         let after = known.filter(|_| nr == 0).map_or(0, |(_, seq)| seq);
         let page = page(tx, room.id, after).await?;
-        is_cut = page.len() as i64 == PAGE;
+        is_cut = i64::try_from(page.len()).is_ok_and(|lines| lines == PAGE);
         lines.extend(page);
         if is_cut {
             break;

@@ -13,6 +13,7 @@ mod signing;
 pub mod tests;
 mod tokens;
 mod users;
+mod work;
 
 use axum::Router;
 use texthub::access::problem::{Problem, Reason};
@@ -36,6 +37,7 @@ fn slices() -> OpenApiRouter<Gateway> {
         .merge(tokens::routes())
         .merge(audit_log::routes())
         .merge(customers::routes())
+        .merge(work::routes())
 }
 
 /// The document of the API.
