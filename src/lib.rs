@@ -4,6 +4,7 @@
 pub mod access;
 pub mod amqp;
 pub mod application;
+pub mod cards;
 pub mod chat;
 pub mod config;
 pub mod contract;

@@ -7,6 +7,7 @@ pub mod api;
 pub mod chat;
 mod live;
 mod messages;
+mod page;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -66,7 +67,8 @@ pub fn role(config: &Config) -> Role {
         .merge(messages::routes())
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .merge(api::served())
-        .with_state(gateway.clone());
+        .with_state(gateway.clone())
+        .merge(page::routes());
     Role::task("gateway", move |host| {
         let gateway = gateway.clone();
         Box::pin(async move {

@@ -51,8 +51,9 @@ pub async fn find(tx: &Transaction<'_>, tenant: &Slug, point: &Slug) -> Result<O
         tenant: tenant.clone(),
         point: point.clone(),
         name: row.get(0),
-        origins: row.get::<_, Value>(1).as_array().map_or_else(Vec::new, |all| {
-            all.iter().filter_map(|origin| origin.as_str().map(str::to_owned)).collect()
-        }),
+        origins: row
+            .get::<_, Value>(1)
+            .as_array()
+            .map_or_else(Vec::new, |all| all.iter().filter_map(|origin| origin.as_str().map(str::to_owned)).collect()),
     }))
 }

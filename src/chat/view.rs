@@ -116,12 +116,7 @@ struct Room {
 ///
 /// # Errors
 /// Contention or a database that is away.
-pub async fn read(
-    tx: &Transaction<'_>,
-    door: &Door,
-    visitor: Uuid,
-    since: Option<Cursor>,
-) -> Result<View, Failure> {
+pub async fn read(tx: &Transaction<'_>, door: &Door, visitor: Uuid, since: Option<Cursor>) -> Result<View, Failure> {
     // newest first
     let mut rooms = rooms(tx, door, visitor).await?;
     let Some(newest) = rooms.first() else {
@@ -130,7 +125,8 @@ pub async fn read(
     };
     let standing = standing(tx, newest).await?;
     // a place in a room that is not the visitor's own is none
-    let known = since.and_then(|cursor| rooms.iter().position(|room| room.id == cursor.room).map(|at| (at, cursor.seq)));
+    let known =
+        since.and_then(|cursor| rooms.iter().position(|room| room.id == cursor.room).map(|at| (at, cursor.seq)));
     rooms.truncate(known.map_or(1, |(at, _)| at + 1));
     let (mut lines, mut is_cut) = (Vec::new(), false);
     for (nr, room) in rooms.iter().rev().enumerate() {
@@ -251,6 +247,9 @@ mod tests {
     #[test]
     fn agents_have_names() {
         let name = |slug: &str| name_of(&Slug::new(slug).unwrap());
-        assert_eq!((name("mama-bear").as_str(), name("eve_2").as_str(), name("a--b").as_str()), ("Mama Bear", "Eve 2", "A B"));
+        assert_eq!(
+            (name("mama-bear").as_str(), name("eve_2").as_str(), name("a--b").as_str()),
+            ("Mama Bear", "Eve 2", "A B")
+        );
     }
 }

@@ -124,13 +124,12 @@ mod tests {
 
     #[test]
     fn an_event_has_its_type_and_its_number() {
-        let gone = Event::OfferGone {
-            offer_id: Uuid::nil(),
-            contact_id: Uuid::nil(),
-            outcome: "lapsed".into(),
-            reason: None,
-        };
+        let gone =
+            Event::OfferGone { offer_id: Uuid::nil(), contact_id: Uuid::nil(), outcome: "lapsed".into(), reason: None };
         let read: serde_json::Value = serde_json::from_str(&gone.numbered(7)).unwrap();
-        assert_eq!((&read["type"], &read["seq"], &read["reason"]), (&"offer_gone".into(), &7.into(), &serde_json::Value::Null));
+        assert_eq!(
+            (&read["type"], &read["seq"], &read["reason"]),
+            (&"offer_gone".into(), &7.into(), &serde_json::Value::Null)
+        );
     }
 }

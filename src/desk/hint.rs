@@ -166,7 +166,8 @@ mod tests {
         assert_eq!(touched.agents.len(), 2);
         touched.note("sms.changed", &with(json!({"room_id": room, "sms_id": Uuid::from_u128(3)})));
         assert_eq!((touched.texts.len(), touched.rooms.len()), (1, 1));
-        let no = json!({"refused_id": contact, "refused": "offer.answered", "reason": "offer_gone", "sentence": "Gone."});
+        let no =
+            json!({"refused_id": contact, "refused": "offer.answered", "reason": "offer_gone", "sentence": "Gone."});
         touched.note("command.refused", &with(no));
         assert_eq!(touched.refused[0].reason, "offer_gone");
     }

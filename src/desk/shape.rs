@@ -343,6 +343,6 @@ pub struct QuickReply {
     pub text: String,
     /// For contacts of this skill alone.
     pub skill: Option<Slug>,
-    /// In this language; null: any.
+    /// In this language alone, as a code of BCP 47.
     pub language: Option<String>,
 }

@@ -160,8 +160,7 @@ impl Told {
             return;
         }
         let deadline_at = found.session.as_ref().map(|session| session.deadline_at);
-        let known =
-            Known { room_id: found.room_id, holder, seq, mark: mark(found), deadline_at, watched, offer };
+        let known = Known { room_id: found.room_id, holder, seq, mark: mark(found), deadline_at, watched, offer };
         self.rooms.insert(found.room_id, found.contact_id);
         self.contacts.insert(found.contact_id, known);
     }
@@ -193,13 +192,7 @@ impl Told {
 }
 
 /// Tells who has a contact; the newest entry that is told then.
-fn held(
-    holder: &Slug,
-    found: &Found,
-    entries: Vec<Entry>,
-    stayed: Option<&Known>,
-    telling: &mut Vec<Telling>,
-) -> i32 {
+fn held(holder: &Slug, found: &Found, entries: Vec<Entry>, stayed: Option<&Known>, telling: &mut Vec<Telling>) -> i32 {
     let topic = || Topic::Agent(holder.clone());
     let newest = entries.last().map_or(found.last_seq, |entry| entry.seq);
     let same = stayed.filter(|known| known.mark == mark(found));
@@ -258,12 +251,7 @@ fn offers(
 }
 
 /// Tells those who watch the tenant.
-fn watched(
-    follows: &Follows,
-    found: &Found,
-    before: Option<&Known>,
-    telling: &mut Vec<Telling>,
-) -> Option<u64> {
+fn watched(follows: &Follows, found: &Found, before: Option<&Known>, telling: &mut Vec<Telling>) -> Option<u64> {
     let told = before.and_then(|known| known.watched);
     if !follows.watch {
         return None;

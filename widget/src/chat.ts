@@ -37,7 +37,11 @@ export class Chat implements Heard {
     this.standing = store.kept.state ? ({ state: store.kept.state } as Standing) : undefined;
     store.onOther(() => this.otherTab());
     addEventListener("online", () => {
-      if (!this.hearing) this.say("off");
+      // a stream from before may be dead without a sign
+      this.hearing?.abort();
+      this.hearing = undefined;
+      this.say("off");
+      this.listen();
       this.wake();
     });
     addEventListener("offline", () => this.say("offline"));

@@ -136,7 +136,8 @@ export class View implements Shown {
     const day = when.toDateString() === new Date().toDateString() ? "" : `${when.toLocaleDateString(this.look.language)} `;
     const time = make("time", { class: "when", datetime: line.at }, day + clock);
     const shown = make("div", { class: isOwn ? "line own" : "line" });
-    shown.append(make("span", { class: isOwn ? "out" : "name" }, `${name}: `), bubble(line.text, !isOwn), time);
+    const author = isOwn ? make("span", { class: "out" }, `${name}: `) : make("span", { class: "name" }, name);
+    shown.append(author, bubble(line.text, !isOwn), time);
     this.put(shown);
   }
 

@@ -43,12 +43,14 @@ export function strangersPage(port, hub, tag) {
   const shop = readFileSync(join(root, "examples/chat/index.html"), "utf8");
   const page = shop.replace(/<script src="[^"]*widget\.js"[^>]*><\/script>/, `<script src="${hub}/widget.js" ${tag} async></script>`);
   if (page === shop) throw new Error("examples/chat/index.html has no tag of the widget");
-  const policy = `default-src 'none'; script-src ${hub}; connect-src ${hub}; style-src 'self'; base-uri 'none'; require-trusted-types-for 'script'`;
+  const policy = `default-src 'none'; script-src ${hub}; connect-src ${hub}; style-src 'self'; img-src data:; base-uri 'none'; require-trusted-types-for 'script'`;
   const style = readFileSync(join(root, "examples/chat/shop.css"));
   const server = createServer((request, response) => {
     if (request.url === "/shop.css") return response.writeHead(200, { "content-type": "text/css" }).end(style);
-    if (request.url !== "/") return response.writeHead(204).end();
-    response.writeHead(200, { "content-type": "text/html; charset=utf-8", "content-security-policy": policy }).end(page);
+    const language = { "/": "en", "/de": "de-AT" }[request.url];
+    if (!language) return response.writeHead(204).end();
+    response.writeHead(200, { "content-type": "text/html; charset=utf-8", "content-security-policy": policy });
+    response.end(page.replace('lang="en"', `lang="${language}"`));
   });
   return new Promise((then) => server.listen(port, "127.0.0.1", () => then(server)));
 }

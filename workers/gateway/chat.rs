@@ -161,11 +161,7 @@ impl Chat {
     }
 
     /// Charges the buckets; else the refusal, and the caller's transaction is rolled back.
-    async fn charge(
-        &self,
-        tx: &deadpool_postgres::Transaction<'_>,
-        buckets: &[(Pace, &str)],
-    ) -> Result<(), Problem> {
+    async fn charge(&self, tx: &deadpool_postgres::Transaction<'_>, buckets: &[(Pace, &str)]) -> Result<(), Problem> {
         let Err((bucket, wait)) = pace::take(tx, buckets).await? else { return Ok(()) };
         let mut full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
         if full.len() >= MOST_FULL {

@@ -195,9 +195,9 @@ const CONTACTS: &str = "with asked (id) as (
             c.channel = 'sms' and exists (
               select 1 from opt_outs o where o.tenant = c.tenant and o.customer_number = r.customer_number
                 and (o.scope in ('brand', 'all') or o.our_number = r.our_number)),
-            o.id, o.agent, o.made_at, o.lapses_at, o.skill, o.from_agent, t.text, u.name
+            o.id, o.agent, o.made_at, o.lapses_at, o.skill, o.from_agent, t.text, n.name
      from asked a join contacts c on c.id = a.id and c.tenant = $1 join rooms r on r.id = c.room_id
-     left join customers u on u.tenant = c.tenant and u.customer_number = r.customer_number
+     left join customers n on n.tenant = c.tenant and n.customer_number = r.customer_number
      left join sessions s on s.room_id = c.room_id and s.contact_id = c.id and s.ended_at is null
      left join offers o on o.contact_id = c.id and o.state = 'pending'
      left join lateral (

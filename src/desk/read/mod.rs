@@ -26,19 +26,11 @@ use crate::failure::Failure;
 ///
 /// # Errors
 /// A database that is away.
-pub async fn desk(
-    tx: &Transaction<'_>,
-    now: Timestamp,
-    tenant: &Slug,
-    agent: Option<&Slug>,
-) -> Result<Desk, Failure> {
+pub async fn desk(tx: &Transaction<'_>, now: Timestamp, tenant: &Slug, agent: Option<&Slug>) -> Result<Desk, Failure> {
     let whom: &[Slug] = agent.map(std::slice::from_ref).unwrap_or_default();
     let looked = Looked { agents: whom, ..Looked::default() };
-    let (standing, found, setup) = tokio::try_join!(
-        agents(tx, now, tenant, whom),
-        contacts(tx, tenant, &looked),
-        setup(tx, tenant),
-    )?;
+    let (standing, found, setup) =
+        tokio::try_join!(agents(tx, now, tenant, whom), contacts(tx, tenant, &looked), setup(tx, tenant),)?;
     let mine: Vec<&Found> = found.iter().filter(|found| found.holder() == agent && agent.is_some()).collect();
     let wanted: Vec<After> = mine.iter().map(|found| After { room_id: found.room_id, seq: 0 }).collect();
     let mut entries = newest(tx, &wanted).await?;

@@ -46,12 +46,7 @@ pub async fn room(tx: &Transaction<'_>, tenant: &Slug, id: RoomId) -> Result<Opt
 ///
 /// # Errors
 /// A database that is away.
-pub async fn of_customer(
-    tx: &Transaction<'_>,
-    tenant: &Slug,
-    number: &str,
-    limit: i64,
-) -> Result<Vec<Room>, Failure> {
+pub async fn of_customer(tx: &Transaction<'_>, tenant: &Slug, number: &str, limit: i64) -> Result<Vec<Room>, Failure> {
     let rows = sql::rows(
         tx,
         concat!(

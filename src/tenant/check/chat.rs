@@ -71,7 +71,10 @@ mod tests {
         let reply = "[[quick_replies]]\nid = \"hours\"\ntitle = \"Hours\"\ntext = \"We open at 7.\"";
         let point = "[[points_of_contact]]\nid = \"shop\"\nchannel = \"chat\"\nskill = \"porridge-chat\"";
         for (more, words) in [
-            (format!("{reply}\nskill = \"porridge-chad\""), "there is no skill porridge-chad in this file; did you mean"),
+            (
+                format!("{reply}\nskill = \"porridge-chad\""),
+                "there is no skill porridge-chad in this file; did you mean",
+            ),
             (format!("{reply}\n{reply}"), "the quick reply hours stands on line"),
             (format!("{reply}\nlanguage = \"Klingon\""), "\"Klingon\" is no language; write language = \"en\""),
             (reply.replace("text", "txt"), "the quick reply lacks text; write text ="),

@@ -16,7 +16,10 @@ async fn only_pages_of_the_point_of_contacts_origins_may_ask() {
         asks.header("access-control-request-headers", "authorization,content-type").send()
     };
     let asked = preflight(&bears).await.unwrap();
-    assert_eq!((asked.status(), &asked.headers()["access-control-allow-origin"]), (StatusCode::NO_CONTENT, &PAGE.parse().unwrap()));
+    assert_eq!(
+        (asked.status(), &asked.headers()["access-control-allow-origin"]),
+        (StatusCode::NO_CONTENT, &PAGE.parse().unwrap())
+    );
     assert!(asked.headers()["access-control-allow-headers"].to_str().unwrap().contains("authorization"));
     assert_eq!(asked.headers()["vary"], "Origin");
     let visitor = bears.visit().await;
@@ -34,7 +37,9 @@ async fn only_pages_of_the_point_of_contacts_origins_may_ask() {
         }
     }
     // no origins, no such chat, a number's
-    for (path, status) in [("foxes/nowhere", 403), ("foxes/gone", 404), ("three-bears/orders", 404), ("no/website", 404)] {
+    for (path, status) in
+        [("foxes/nowhere", 403), ("foxes/gone", 404), ("three-bears/orders", 404), ("no/website", 404)]
+    {
         let answer = Door::at(&gateway, path).ask(Method::POST, "/visits").json(&json!({})).send().await.unwrap();
         assert_eq!(answer.status(), status, "{path}");
     }

@@ -104,7 +104,9 @@ fn allow(headers: &mut HeaderMap, origin: &str) {
 
 impl Chat {
     async fn enter(&self, tenant: &str, point: &str, parts: &Parts) -> Result<Entered, Problem> {
-        let (Ok(tenant), Ok(point)) = (Slug::new(tenant), Slug::new(point)) else { return Err(Reason::NotFound.into()) };
+        let (Ok(tenant), Ok(point)) = (Slug::new(tenant), Slug::new(point)) else {
+            return Err(Reason::NotFound.into());
+        };
         let door = self.door(tenant, point).await?.ok_or(Reason::NotFound)?;
         let origin = parts.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).unwrap_or_default();
         if !door.lets_in(origin) {

@@ -62,9 +62,10 @@ pub async fn events(
     };
     let visit = chat.visit(&entered.door, &token).await?;
     let door = &entered.door;
-    let seat = chat.board.sit(&door.tenant, &door.point, visit.visitor).ok_or_else(|| {
-        if chat.board.closing().is_cancelled() { Reason::NotNow.into() } else { Problem::wait(5) }
-    })?;
+    let seat = chat
+        .board
+        .sit(&door.tenant, &door.point, visit.visitor)
+        .ok_or_else(|| if chat.board.closing().is_cancelled() { Reason::NotNow.into() } else { Problem::wait(5) })?;
     let lasts = LASTS + LASTS.mul_f64(fastrand::f64() / 3.0);
     let showing = Showing {
         door: Arc::clone(door),
