@@ -56,7 +56,6 @@ export class Desk {
   constructor(readonly me: Me) {
     this.owner = `${me.tenant.id}.${me.user.id}`;
     this.drafts = new Drafts(this.owner);
-    this.model.me = me;
     this.model.pending = keptPending(this.owner);
   }
 
@@ -163,7 +162,7 @@ export class Desk {
 
   /** Texts before those that are there. */
   async older(contact: Contact): Promise<void> {
-    const before = contact.entries?.[0]?.seq ?? 0;
+    const before = contact.entries[0]?.seq ?? 0;
     try {
       const answer = await get<{ entries: Entry[]; more?: boolean } | Entry[]>(
         `/rooms/${contact.room_id}/entries?before=${before}&limit=50`,
