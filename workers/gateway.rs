@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod chat;
+mod live;
 mod messages;
 mod page;
 
@@ -47,6 +48,7 @@ pub struct Gateway {
     lines: Lines,
     places: messages::places::Places,
     api: Api,
+    live: live::Stand,
     /// What carriers call us by; empty: as they say themselves.
     public_url: String,
 }
@@ -71,9 +73,12 @@ pub fn role(config: &Config) -> Role {
         let gateway = gateway.clone();
         Box::pin(async move {
             gateway.stand(Some(&host));
-            host.stop.cancelled().await;
+            let heard = live::run(&gateway.live, &gateway.api, &host).await;
             gateway.stand(None);
-            Ok(())
+            if host.ends.is_cancelled() {
+                gateway.live.move_away().await;
+            }
+            heard
         })
     })
     .serving(routes)
@@ -93,6 +98,7 @@ impl Gateway {
             lines: Lines::new(around),
             places: messages::places::Places::default(),
             api: Api::new(config),
+            live: live::Stand::default(),
             public_url: config.public_url.clone(),
         }
     }

@@ -28,6 +28,10 @@ impl Single for MoveContact {
     const NAME: &'static str = "move_contact";
     type Fact = Move;
 
+    fn tenant(fact: &Move) -> Option<&Slug> {
+        Some(common(fact).0)
+    }
+
     async fn handle(&self, tx: &Transaction<'_>, ctx: &Context, message: &Message<Move>) -> Result<Outcome, Failure> {
         let (tenant, by, contact_id, note) = common(&message.body);
         let traceparent = message.traceparent.as_deref();

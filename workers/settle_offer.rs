@@ -5,7 +5,7 @@ use deadpool_postgres::Transaction;
 use texthub::facts::due::OfferDue;
 use texthub::facts::envelope::{Fact, Message, Publication};
 use texthub::facts::heard::{Answer, OfferAnswered};
-use texthub::facts::ids::{OfferId, SessionId};
+use texthub::facts::ids::{OfferId, SessionId, Slug};
 use texthub::facts::said::OfferOutcome;
 use texthub::failure::Failure;
 use texthub::heard;
@@ -29,6 +29,13 @@ pub struct SettleOffer;
 impl Single for SettleOffer {
     const NAME: &'static str = "settle_offer";
     type Fact = Settling;
+
+    fn tenant(fact: &Settling) -> Option<&Slug> {
+        Some(match fact {
+            Settling::OfferAnswered(fact) => &fact.tenant,
+            Settling::OfferDue(fact) => &fact.tenant,
+        })
+    }
 
     async fn handle(
         &self,

@@ -25,6 +25,14 @@ impl Single for TrackAgent {
     const NAME: &'static str = "track_agent";
     type Fact = Tracked;
 
+    fn tenant(fact: &Tracked) -> Option<&Slug> {
+        Some(match fact {
+            Tracked::AgentMoved(fact) => &fact.tenant,
+            Tracked::AgentSeen(fact) => &fact.tenant,
+            Tracked::AgentDue(fact) => &fact.tenant,
+        })
+    }
+
     async fn handle(
         &self,
         tx: &Transaction<'_>,

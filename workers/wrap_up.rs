@@ -33,6 +33,15 @@ impl Single for WrapUp {
     const NAME: &'static str = "wrap_up";
     type Fact = Over;
 
+    fn tenant(fact: &Over) -> Option<&Slug> {
+        Some(match fact {
+            Over::ContactEnded(fact) => &fact.tenant,
+            Over::WrapUpFinished(fact) => &fact.tenant,
+            Over::WrapUpDue(fact) => &fact.tenant,
+            Over::ContactDue(fact) => &fact.tenant,
+        })
+    }
+
     async fn handle(&self, tx: &Transaction<'_>, ctx: &Context, message: &Message<Over>) -> Result<Outcome, Failure> {
         let said = match &message.body {
             Over::ContactEnded(ended) => end(tx, ctx, message, ended).await?,

@@ -77,6 +77,32 @@ pub async fn note_of(
     Ok(())
 }
 
+/// Notes that a caller does one thing to each of several of a kind.
+///
+/// # Errors
+/// Contention or a database that is away.
+pub async fn note_each(
+    tx: &Transaction<'_>,
+    caller: &Caller,
+    what: &'static str,
+    kind: &str,
+    ids: &[String],
+) -> Result<(), Failure> {
+    debug_assert!(DEEDS.iter().any(|(word, _)| *word == what), "{what} is no deed");
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let address = caller.address.map(|address| address.to_string());
+    sql::touch(
+        tx,
+        "insert into audit_log (tenant, who, what, on_kind, on_id, address)
+         select $1, $2, $3, $4, id, $6 from unnest($5::text[]) as i (id)",
+        &[&caller.tenant, &caller.user.to_string(), &what, &kind, &ids, &address],
+    )
+    .await?;
+    Ok(())
+}
+
 /// One line as it is read.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Line {

@@ -105,6 +105,15 @@ impl Touched {
             && self.refused.is_empty()
     }
 
+    /// Takes what another one has.
+    pub fn join(&mut self, other: Self) {
+        self.contacts.extend(other.contacts);
+        self.rooms.extend(other.rooms);
+        self.agents.extend(other.agents);
+        self.texts.extend(other.texts);
+        self.refused.extend(other.refused);
+    }
+
     /// Notes what a fact of this name touches.
     pub fn note(&mut self, fact: &str, hint: &Hint) {
         match fact {

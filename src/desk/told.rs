@@ -165,6 +165,13 @@ impl Told {
         self.contacts.insert(found.contact_id, known);
     }
 
+    /// Some agent was told of a reason that may pass without a fact.
+    #[must_use]
+    pub fn is_any_barred(&self) -> bool {
+        let passes = |why: &str| matches!(why, "cooling_down" | "held" | "out_of_range");
+        self.agents.values().any(|agent| agent.why.as_deref().is_some_and(passes))
+    }
+
     /// Forgets what only these agents, or those who watch, were told.
     pub fn forget(&mut self, agents: &[Slug], watch: bool) {
         for known in self.contacts.values_mut() {

@@ -67,7 +67,8 @@ pub trait Decode: Sized + Send + Sync {
 
 /// Digest of a body: see [`Message::digest`]. Of a fact that the hub says (it has a `cause_id`) the time of saying does
 /// not count, nor when a timer is due: said again after a crash it is the same fact. Nor do, of what
-/// the gateway read from a carrier's request (it has `carrier_fields`), these and the time: the carrier's repeat comes later.
+/// the gateway read from a carrier's request (it has `carrier_fields`), these and the time: the carrier's repeat comes later;
+/// nor, of what it was asked by a desk (it has `asked_by`), the time.
 #[must_use]
 pub fn digest(body: &[u8]) -> Vec<u8> {
     fn sorted(value: Value) -> Value {
@@ -92,6 +93,13 @@ pub fn digest(body: &[u8]) -> Vec<u8> {
             && fields.contains_key("carrier_fields")
         {
             for field in ["received_at", "reported_at", "carrier_fields"] {
+                fields.remove(field);
+            }
+        }
+        if let Value::Object(fields) = &mut value
+            && fields.contains_key("asked_by")
+        {
+            for field in ["written_at", "moved_at"] {
                 fields.remove(field);
             }
         }
@@ -262,6 +270,15 @@ mod tests {
         assert_eq!(first, of(br#"{"text":"t","received_at":"2","carrier_fields":{"a":"b"}}"#));
         assert_ne!(first, of(br#"{"text":"u","received_at":"1","carrier_fields":{}}"#));
         assert_ne!(of(br#"{"text":"t","received_at":"1"}"#), of(br#"{"text":"t","received_at":"2"}"#));
+    }
+
+    #[test]
+    fn a_desks_repeat_is_the_same_command_whenever_it_comes() {
+        let of = |at: &str, text: &str| {
+            digest(format!(r#"{{"id":"1","text":"{text}","written_at":"{at}","asked_by":"baby-bear"}}"#).as_bytes())
+        };
+        assert_eq!(of("1", "a"), of("2", "a"));
+        assert_ne!(of("1", "a"), of("1", "b"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use deadpool_postgres::Transaction;
 
 use super::worker::{Context, Outcome, Single, Worker};
 use crate::facts::envelope::{Fact, Message};
+use crate::facts::ids::Slug;
 use crate::facts::said::CommandRefused;
 use crate::failure::Failure;
 use crate::hub::memory::{self, Seen};
@@ -23,7 +24,7 @@ impl<S: Single> Worker for Each<S> {
         batch: &[Message<S::Fact>],
     ) -> Result<Vec<Outcome>, Failure> {
         let messages: Vec<&Message<S::Fact>> = batch.iter().collect();
-        let tenants = vec![None; batch.len()];
+        let tenants: Vec<Option<&Slug>> = batch.iter().map(|message| S::tenant(&message.body)).collect();
         let seen = memory::remember(tx, ctx.now, S::NAME, &messages, &tenants).await?;
         let mut outcomes = Vec::with_capacity(batch.len());
         for (message, seen) in batch.iter().zip(seen) {

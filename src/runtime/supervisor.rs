@@ -48,8 +48,10 @@ pub struct Host {
     pub link: Arc<Link>,
     /// P of the installation.
     pub partitions: u32,
-    /// Said when all is to stop.
+    /// Said when all is to stop, perhaps to be built again.
     pub stop: CancellationToken,
+    /// Said when the process ends.
+    pub ends: CancellationToken,
 }
 
 type Start = Arc<dyn Fn(Host, String) -> Task + Send + Sync>;
@@ -197,7 +199,8 @@ impl Process {
         publisher.probe().await?;
         let inner = stop.child_token();
         let (pool, partitions) = (self.pool.clone(), self.partitions);
-        let host = Host { pool, publisher, link: Arc::clone(&link), partitions, stop: inner.clone() };
+        let ends = stop.clone();
+        let host = Host { pool, publisher, link: Arc::clone(&link), partitions, stop: inner.clone(), ends };
         let mut tasks: JoinSet<Result<(), Lost>> = JoinSet::new();
         for role in &self.roles {
             let queues =

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::batch::BATCH;
 use crate::facts::envelope::{Decode, Message, Publication, Reason};
+use crate::facts::ids::Slug;
 use crate::failure::Failure;
 
 /// What a handler may know besides its batch.
@@ -61,6 +62,10 @@ pub trait Single: Send + Sync + 'static {
     const NAME: &'static str;
     /// What it hears.
     type Fact: Decode;
+    /// Whose a fact is, as it says itself: noted with its id, so that the tenant's people see what became of it.
+    fn tenant(_: &Self::Fact) -> Option<&Slug> {
+        None
+    }
     /// The outcome of one message that was not handled before.
     fn handle(
         &self,

@@ -4,6 +4,7 @@
 mod chat;
 mod faults;
 mod flows;
+mod gateway;
 mod hub;
 mod inbound;
 mod records;

@@ -131,7 +131,9 @@ pub async fn queues(tx: &Transaction<'_>, tenant: &Slug) -> Result<BTreeMap<Slug
 pub async fn colleagues(tx: &Transaction<'_>, tenant: &Slug) -> Result<Vec<Colleague>, Failure> {
     let rows = sql::rows(
         tx,
-        "select a.id, a.state, a.code, a.slots_used, a.slot_limit, coalesce(s.skills, '[]')
+        "select a.id, a.state, a.code, a.slots_used, a.slot_limit, coalesce(s.skills, '[]'),
+                (select min(u.name) from users u
+                 where u.tenant = a.tenant and coalesce(u.agent, u.id) = a.id and u.ended_at is null)
          from agents a
          left join lateral (
            select jsonb_agg(jsonb_build_object('id', x.skill, 'channel', k.channel, 'proficiency', x.proficiency)
@@ -147,7 +149,8 @@ pub async fn colleagues(tx: &Transaction<'_>, tenant: &Slug) -> Result<Vec<Colle
         .iter()
         .map(|row| {
             let (id, state, skills) = colleague(row);
-            Colleague { id, name: None, state, code: row.get(2), slots_used: row.get(3), limit: row.get(4), skills }
+            let (name, code, slots_used, limit) = (row.get(6), row.get(2), row.get(3), row.get(4));
+            Colleague { id, name, state, code, slots_used, limit, skills }
         })
         .collect())
 }

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, clippy::disallowed_methods, reason = "each of the two test binaries uses a part of it")]
 
+pub mod browser;
 pub mod database;
 pub mod den;
 pub mod desk;

@@ -210,6 +210,26 @@ impl Stack {
         found
     }
 
+    /// Cuts the connections to the broker of processes of this name.
+    pub async fn cut_links(&self, name: &str) {
+        let base = setting("TEXTHUB_AMQP_API_URL");
+        let base = base.trim_end_matches('/');
+        let mine = async || -> Vec<String> {
+            let url = format!("{base}/api/vhosts/{}/connections", self.vhost);
+            let all: serde_json::Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
+            let named =
+                |c: &&serde_json::Value| c["user_provided_name"].as_str().is_some_and(|given| given.starts_with(name));
+            let all = all.as_array().cloned().unwrap_or_default();
+            all.iter().filter(named).map(|c| c["name"].as_str().unwrap().to_owned()).collect()
+        };
+        until("the broker knows them", async || !mine().await.is_empty()).await;
+        for connection in mine().await {
+            let mut url = Url::parse(&format!("{base}/api/connections")).unwrap();
+            url.path_segments_mut().unwrap().push(&connection);
+            let _ = self.http.delete(url).send().await;
+        }
+    }
+
     /// A publisher on this vhost; the topology is there once a process was ready.
     pub async fn publisher(&self) -> Publisher {
         Publisher::open(&Link::connect(&self.amqp_url, "texthub test").await.unwrap()).await.unwrap()

@@ -12,12 +12,15 @@ mod signing;
 pub mod tests;
 mod tokens;
 mod users;
+mod work;
 
 use axum::Router;
 use texthub::access::problem::{Problem, Reason};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
+
+pub use extract::{Json, Path, Query};
 
 use super::Gateway;
 
@@ -32,6 +35,7 @@ fn slices() -> OpenApiRouter<Gateway> {
         .merge(users::routes())
         .merge(tokens::routes())
         .merge(audit_log::routes())
+        .merge(work::routes())
 }
 
 /// The document of the API.

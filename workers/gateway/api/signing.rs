@@ -45,7 +45,7 @@ struct Asked {
 }
 
 /// The tenant whose rows these are.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct MyTenant {
     #[schema(example = "three-bears")]
     id: String,
@@ -57,7 +57,7 @@ pub struct MyTenant {
 }
 
 /// Who is signed in.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct MyUser {
     /// A slug; of a token `token:` and its id.
     #[schema(example = "goldilocks")]
@@ -71,9 +71,10 @@ pub struct MyUser {
 }
 
 /// Who calls, and what they may do.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct Me {
-    tenant: MyTenant,
+    /// Whose rows they see.
+    pub tenant: MyTenant,
     user: MyUser,
     /// The agent of the tenant's file that they are.
     #[schema(value_type = Option<String>)]
@@ -92,7 +93,8 @@ const ME: &str = "
     left join api_tokens k on k.tenant = t.id and k.id = $3
     where t.id = $1";
 
-async fn me(api: &Api, caller: &Caller) -> Result<Me, Problem> {
+/// Who calls.
+pub async fn me(api: &Api, caller: &Caller) -> Result<Me, Problem> {
     let mut db = api.db(&caller.tenant).await?;
     let tx = db.begin().await?;
     let (user, token) = match &caller.user {
