@@ -12,6 +12,8 @@ export interface Me {
   tenant: { id: string; name: string; time_zone: string };
   user: { id: string; name: string; language: string | null; roles: Role[] };
   agent: string | null;
+  /** Words of what may be done: work, live, interfere, transcripts, customers, users, tokens, audit. */
+  rights: string[];
   /** Nothing but a new password is allowed before one was chosen. */
   password_due: boolean;
 }
@@ -184,14 +186,14 @@ export interface Colleague {
 }
 
 export interface CustomerNote {
-  id?: string;
+  id: string;
   text: string;
+  author: string;
   at: string;
-  by: string;
 }
 
 export interface Customer {
-  number: string;
+  customer_number: string;
   name: string | null;
   fields: Record<string, string>;
   notes: CustomerNote[];
@@ -211,6 +213,7 @@ export type Event =
 export type FromServer =
   | { type: "snapshot"; stream: string; seq: number; snapshot: Snapshot }
   | (Event & { seq: number })
+  | { type: "resumed"; stream: string; seq: number }
   | { type: "move" };
 
 /** What became of a command: done, or on its way (the socket tells the rest). */

@@ -2,6 +2,7 @@
 // commands.ts, sounds and titles in alerts.ts.
 
 import { SvelteMap, SvelteSet } from "svelte/reactivity";
+import { isSupervisor } from "../session.svelte";
 import { Failure, get } from "../api/call";
 import { type Link, Line } from "../api/socket";
 import type { Contact, Customer, Entry, Me, Offer, Room, Skill } from "../api/types";
@@ -61,6 +62,12 @@ export class Desk {
 
   start(): void {
     this.leader.start(this.owner);
+    if (!this.me.agent && !isSupervisor(this.me)) {
+      // neither an agent nor a supervisor: there is nothing to be told
+      this.is_ready = true;
+      this.link = "open";
+      return;
+    }
     this.line = new Line(
       {
         message: (message) => {
@@ -78,7 +85,7 @@ export class Desk {
         },
         doubt: () => void get("/me").catch(() => {}),
       },
-      false,
+      !this.me.agent,
     );
     this.line.open();
   }
@@ -177,7 +184,7 @@ export class Desk {
   /** A card changed here: its name stands in the list at once. */
   renamed(customer: Customer): void {
     for (const contact of this.model.contacts)
-      if (contact.customer_number === customer.number) contact.customer_name = customer.name;
+      if (contact.customer_number === customer.customer_number) contact.customer_name = customer.name;
   }
 }
 

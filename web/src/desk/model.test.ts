@@ -51,6 +51,16 @@ describe("the model", () => {
     expect(model.contacts[0]?.more).toBe(false);
   });
 
+  it("others' contacts, as whoever watches the tenant hears of them, are not on this desk", () => {
+    const model = empty();
+    apply(model, snapshot({ contacts: [contact("theirs", { summary: true, agent: "papa-bear" })] }));
+    apply(model, { type: "contact", seq: 2, summary: true, contact: contact("another", { summary: true }) });
+    expect(model.contacts).toEqual([]);
+    apply(model, { type: "contact", seq: 3, summary: false, contact: contact("mine") });
+    apply(model, { type: "contact_gone", seq: 4, summary: true, contact_id: "mine", outcome: "answered", reason: null });
+    expect(model.contacts).toHaveLength(1);
+  });
+
   it("a summary takes no entries away", () => {
     const model = empty();
     apply(model, snapshot({ contacts: [contact("c", { entries: [entry(1)] })] }));

@@ -43,7 +43,7 @@ export const empty = (): Model => ({
 });
 
 export function apply(model: Model, message: FromServer): Notice[] {
-  if (message.type === "move") return [];
+  if (message.type === "move" || message.type === "resumed") return [];
   if (message.type !== "snapshot") return applyEvent(model, message);
   const { snapshot } = message;
   const known = new Map(model.contacts.map((contact) => [contact.contact_id, contact]));
@@ -51,7 +51,8 @@ export function apply(model: Model, message: FromServer): Notice[] {
   model.agent = snapshot.agent;
   model.setup = snapshot.setup;
   model.offers = snapshot.offers;
-  model.contacts = snapshot.contacts.map((contact) => joined(known.get(contact.contact_id), contact));
+  // whoever watches the tenant gets the others' as summaries: they are not this desk's
+  model.contacts = snapshot.contacts.filter((contact) => !contact.summary).map((contact) => joined(known.get(contact.contact_id), contact));
   for (const contact of model.contacts) {
     const had = new Set((known.get(contact.contact_id)?.entries ?? []).map((entry) => entry.entry_id));
     for (const entry of contact.entries) if (!had.has(entry.entry_id)) settle(model, contact.room_id, entry);
@@ -72,8 +73,9 @@ function applyEvent(model: Model, event: Event): Notice[] {
       return offer ? [{ kind: "offer_gone", offer, outcome: event.outcome, reason: event.reason }] : [];
     }
     case "contact":
-      return upsert(model, event.contact);
+      return event.summary && !find(model, event.contact.contact_id) ? [] : upsert(model, event.contact);
     case "contact_gone": {
+      if (event.summary) return [];
       const contact = find(model, event.contact_id);
       model.contacts = model.contacts.filter((contact) => contact.contact_id !== event.contact_id);
       return contact ? [{ kind: "gone", contact, outcome: event.outcome, reason: event.reason }] : [];

@@ -18,7 +18,7 @@ test("a contact from the offer to the second agent's wrap-up, and the next one c
     const mama = await signIn("mama-bear");
     await available(mama);
     await mama.locator(".gauge", { hasText: "0 of 5" }).waitFor();
-    world.cards.set("+12025550143", { number: "+12025550143", name: "Ruth Alder", fields: {}, notes: [] });
+    world.cards.set("+12025550143", { customer_number: "+12025550143", name: "Ruth Alder", fields: {}, notes: [] });
     const past = world.room("+12025550143", "+12025550100", "sms");
     world.append(past, { author: "customer", text: "an older question" });
     Object.assign(past, { closed_at: new Date().toISOString(), outcome: "answered", disposition: "refunded", agents: ["baby-bear"] });

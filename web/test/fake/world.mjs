@@ -79,7 +79,7 @@ export class World {
   // reading ---------------------------------------------------------------------------------------------------------
 
   me(user) {
-    return { tenant: this.tenant, user: { id: user.id, name: user.name, language: user.language, roles: user.roles }, agent: user.agent, rights: [], password_due: user.must };
+    return { tenant: this.tenant, user: { id: user.id, name: user.name, language: user.language, roles: user.roles }, agent: user.agent, rights: user.roles.includes("supervisor") ? ["live", "interfere", "transcripts", "customers"] : ["work", "customers"], password_due: user.must };
   }
   held(agent) {
     return [...this.contacts.values()].filter((c) => c.agent === agent && ["active", "wrap_up"].includes(c.state));
@@ -107,6 +107,9 @@ export class World {
       contacts: [...this.contacts.values()].filter((c) => mine && c.agent === mine && ["active", "wrap_up", "parked"].includes(c.state)).map((c) => this.contact(c)),
       setup: SETUP,
     };
+  }
+  card(number) {
+    return this.cards.get(number) ?? { customer_number: number, name: null, fields: {}, notes: [], updated_at: null, updated_by: null };
   }
   name(number) {
     return this.cards.get(number)?.name ?? null;
