@@ -92,7 +92,8 @@ pub async fn read(tx: &Transaction<'_>, tenant: &Slug, customer: &str) -> Result
         &[tenant, &customer, &NOTES],
     )
     .await?;
-    let note = |row: &tokio_postgres::Row| Note { id: row.get(0), text: row.get(1), author: row.get(2), at: row.get(3) };
+    let note =
+        |row: &tokio_postgres::Row| Note { id: row.get(0), text: row.get(1), author: row.get(2), at: row.get(3) };
     Ok(Card {
         customer_number: customer.to_owned(),
         name: row.as_ref().and_then(|row| row.get(0)),
@@ -173,7 +174,8 @@ pub async fn note(
     by: &str,
 ) -> Result<Option<Note>, Failure> {
     let text = words(text.trim());
-    let add = "insert into customer_notes (id, tenant, customer_number, text, author, at) values ($1, $2, $3, $4, $5, now())
+    let add =
+        "insert into customer_notes (id, tenant, customer_number, text, author, at) values ($1, $2, $3, $4, $5, now())
          on conflict (id) do nothing";
     sql::touch(tx, add, &[&id, tenant, &customer, &text, &by]).await?;
     let found = "select author, at from customer_notes

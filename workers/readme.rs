@@ -1,6 +1,9 @@
 //! README and handbook against the code: settings, workers, facts, refusals, metrics, keys of the tenant file. What they
 //! say in tables is what the code has.
 
+use texthub::access::audit::DEEDS;
+use texthub::access::problem::Reason;
+use texthub::access::rights::{Right, Role};
 use texthub::config::SETTINGS;
 use texthub::contract;
 use texthub::hub::refusal::Refusal;
@@ -10,6 +13,7 @@ use texthub::sms::encoding::{Encoding, Reference};
 use texthub::sms::smart::Verdict;
 
 const README: &str = include_str!("../README.md");
+const ACCESS: &str = include_str!("../docs/access.md");
 const OPERATING: &str = include_str!("../docs/operating.md");
 const COMPLAINTS: &str = include_str!("../docs/complaints.md");
 const ENCODING: &str = include_str!("../docs/encoding.md");
@@ -60,6 +64,25 @@ fn every_command_is_named() {
     let names: Vec<String> = commands.get_subcommands().map(|c| format!("`texthub {}", c.get_name())).collect();
     let lacking = lacks(README, &names);
     assert!(lacking.is_empty(), "README lacks {lacking:?}");
+}
+
+#[test]
+fn who_may_do_what_is_the_code_s_with_every_problem_and_every_deed() {
+    for right in Right::ALL {
+        let row = ACCESS.lines().find(|line| line.starts_with(&format!("| `{}` |", right.word())));
+        let cells: Vec<&str> = row.unwrap_or_else(|| panic!("no {right:?}")).split('|').map(str::trim).collect();
+        let told: Vec<bool> = cells[3..8].iter().map(|cell| *cell == "yes").collect();
+        let has = Role::ALL.iter().map(|role| role.has(*right)).chain([right.is_scope()]);
+        assert_eq!(told, has.collect::<Vec<_>>(), "{right:?}");
+    }
+    let mut lines: Vec<String> = DEEDS.iter().map(|(word, meaning)| format!("| `{word}` | {meaning} |")).collect();
+    lines.extend(Reason::ALL.iter().map(|reason| format!("`{}`", reason.word())));
+    let lacking = lacks(ACCESS, &lines);
+    assert!(lacking.is_empty(), "docs/access.md lacks {lacking:?}");
+    for reason in Reason::ALL {
+        let row = ACCESS.lines().find(|line| line.starts_with(&format!("| {} |", reason.status())));
+        assert!(row.is_some_and(|row| row.contains(&format!("`{}`", reason.word()))), "{reason:?}");
+    }
 }
 
 #[test]

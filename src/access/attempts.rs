@@ -97,7 +97,10 @@ impl Try {
 fn network(address: IpAddr) -> String {
     match address {
         IpAddr::V4(four) => four.to_string(),
-        IpAddr::V6(six) => six.segments()[..4].iter().map(|segment| format!("{segment:x}:")).collect(),
+        IpAddr::V6(six) => {
+            let [a, b, c, d, ..] = six.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
     }
 }
 

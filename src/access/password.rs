@@ -78,13 +78,14 @@ pub fn one_time() -> Result<SecretString, Problem> {
 #[derive(Clone, Debug)]
 pub struct Hashing {
     places: Arc<Semaphore>,
+    patience: Duration,
     /// Nobody's.
     nobody: Arc<OnceLock<String>>,
 }
 
 impl Default for Hashing {
     fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(AT_ONCE)), nobody: Arc::default() }
+        Self { places: Arc::new(Semaphore::new(AT_ONCE)), patience: PATIENCE, nobody: Arc::default() }
     }
 }
 
@@ -117,7 +118,7 @@ impl Hashing {
     }
 
     async fn place(&self) -> Result<SemaphorePermit<'_>, Problem> {
-        let place = timeout(PATIENCE, self.places.acquire()).await;
+        let place = timeout(self.patience, self.places.acquire()).await;
         place.ok().and_then(Result::ok).ok_or_else(|| Reason::NotNow.into())
     }
 }
@@ -197,9 +198,8 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_than_a_few_are_hashed_at_once() {
-        let hashing = Hashing::default();
+        let hashing = Hashing { patience: Duration::from_millis(1), ..Hashing::default() };
         let held = hashing.places.acquire_many(u32::try_from(AT_ONCE).unwrap()).await.unwrap();
-        tokio::time::pause();
         let refused = hashing.hash("correct horse battery".to_owned().into()).await.unwrap_err();
         assert_eq!(refused.reason, "not_now");
         drop(held);

@@ -81,9 +81,8 @@ async fn a_text_rings_is_accepted_answered_and_wrapped_up_in_two_tabs_at_once() 
 async fn an_agent_hands_on_and_a_supervisor_sees_all_and_ends_exactly_one() {
     let (stack, texthub) = with_wrap_up().await;
     let outside = stack.desk("three-bears").await;
-    let of = async |agent: Option<&str>, scopes: &[&str]| {
-        Browser::new(&stack, &texthub, "three-bears", agent, scopes).await
-    };
+    let of =
+        async |agent: Option<&str>, scopes: &[&str]| Browser::new(&stack, &texthub, "three-bears", agent, scopes).await;
     let (baby, hood) = (of(Some("baby-bear"), &["work"]).await, of(Some("red-riding-hood"), &["work"]).await);
     let boss = of(None, &["live", "interfere", "transcripts"]).await;
     let mut watch = boss.socket("?watch=tenant", Model::default()).await;

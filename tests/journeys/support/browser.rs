@@ -260,7 +260,11 @@ impl Socket {
         while !holds(&self.model) {
             let left = PATIENCE.checked_sub(began.elapsed()).unwrap_or_default();
             let next = tokio::time::timeout(left, self.next()).await;
-            assert!(matches!(next, Ok(Ok(()))), "{what}: {next:?}; {:?}", self.heard.iter().rev().take(5).collect::<Vec<_>>());
+            assert!(
+                matches!(next, Ok(Ok(()))),
+                "{what}: {next:?}; {:?}",
+                self.heard.iter().rev().take(5).collect::<Vec<_>>()
+            );
         }
     }
 

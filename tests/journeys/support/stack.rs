@@ -217,9 +217,8 @@ impl Stack {
         let mine = async || -> Vec<String> {
             let url = format!("{base}/api/vhosts/{}/connections", self.vhost);
             let all: serde_json::Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
-            let named = |c: &&serde_json::Value| {
-                c["user_provided_name"].as_str().is_some_and(|given| given.starts_with(name))
-            };
+            let named =
+                |c: &&serde_json::Value| c["user_provided_name"].as_str().is_some_and(|given| given.starts_with(name));
             let all = all.as_array().cloned().unwrap_or_default();
             all.iter().filter(named).map(|c| c["name"].as_str().unwrap().to_owned()).collect()
         };

@@ -34,12 +34,13 @@ pub async fn enter(stage: &Arc<Stage>, names: &[String]) -> anyhow::Result<()> {
     for name in names {
         moved(stage, name, "available").await?;
     }
-    let stage = Arc::clone(stage);
+    let (stage, played) = (Arc::clone(stage), names.to_vec());
     tokio::spawn(async move {
         let held: Arc<Mutex<HashMap<String, Held>>> = Arc::default();
         while let Some(Ok(delivery)) = heard.next().await {
             let Ok(body) = serde_json::from_slice::<Value>(&delivery.data) else { continue };
-            if body["tenant"] != stage.tenant.as_str() {
+            let is_another_s = body["agent"].as_str().is_some_and(|agent| !played.iter().any(|name| name == agent));
+            if body["tenant"] != stage.tenant.as_str() || is_another_s {
                 continue;
             }
             let fact = delivery.routing_key.as_str().splitn(3, '.').take(2).collect::<Vec<_>>().join(".");

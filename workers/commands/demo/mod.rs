@@ -18,6 +18,13 @@ use texthub::amqp::wire::Wire;
 use texthub::runtime::{clock, db};
 use tokio_util::sync::CancellationToken;
 
+/// Those who are no user's: people play themselves.
+const AGENTS: &str = "
+    select id from agents a where tenant = $1 and ended_at is null and not exists
+      (select from users u where u.tenant = a.tenant and coalesce(u.agent, u.id) = a.id and 'agent' = any(u.roles)
+         and u.ended_at is null)
+    order by id";
+
 /// How the demonstration goes.
 #[derive(Args, Clone, Debug)]
 pub struct Asked {
@@ -81,9 +88,7 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     let config = super::config()?;
     let pool = db::pool(config.database(), "texthub demo", 3).map_err(|e| anyhow::anyhow!("{e}"))?;
     let client = pool.get().await?;
-    let rows = client
-        .query("select id from agents where tenant = $1 and ended_at is null order by id", &[&asked.tenant])
-        .await?;
+    let rows = client.query(AGENTS, &[&asked.tenant]).await?;
     anyhow::ensure!(!rows.is_empty(), "tenant {} has no agents; run `texthub apply` with its file first", asked.tenant);
     let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     let rows = client

@@ -2,6 +2,7 @@
 //! which port. The state holds passwords made on this machine and can be read by its owner alone. One command at a time
 //! changes it: the lock file sees to that.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::net::TcpListener;
@@ -41,6 +42,9 @@ pub struct State {
     pub texthub: Option<Pid>,
     /// The demonstration in the background.
     pub demo: Option<Pid>,
+    /// Passwords of the example's users, by their slugs.
+    #[serde(default)]
+    pub sign_ins: BTreeMap<String, String>,
 }
 
 impl State {

@@ -2,6 +2,7 @@
 //! of the project calls it. For development, tests and a first look; a real installation runs its own servers.
 
 mod folder;
+mod people;
 mod postgres;
 mod process;
 mod rabbitmq;

@@ -35,6 +35,7 @@ pub async fn run(folder: &Folder, is_json: bool) -> anyhow::Result<()> {
             table.add_row([line.role.clone(), pid, (if line.ready { "yes" } else { "no" }).to_owned()]);
         }
         println!("{table}");
+        print!("{}", super::people::lines(&state));
     }
     let missing = lines.iter().filter(|line| !line.ready && line.role != "demo").count();
     ensure!(missing == 0, "{missing} of {} do not run; `./dev up --detach` starts what is missing", lines.len());

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::folder::{Folder, State, free_ports, is_free};
 use super::postgres::{Postgres, create_database};
 use super::process::Pid;
-use super::{Up, rabbitmq, secret};
+use super::{Up, people, rabbitmq, secret};
 
 const EXAMPLE: &str = "examples/three-bears.toml";
 /// Texts in work are finished within the drain time of `texthub run`.
@@ -93,6 +93,8 @@ async fn rise(folder: &Folder, state: &mut State, started: &mut Started, how: &U
     ensure!(Path::new(EXAMPLE).exists(), "there is no {EXAMPLE} here; run this at the root of the project");
     step("migrate", command(state, &["migrate"])).await?;
     step("apply", command(state, &["apply", EXAMPLE])).await?;
+    people::settle(state).await?;
+    folder.keep(state)?;
     if !state.texthub.is_some_and(Pid::is_alive) {
         started.texthub = true;
         for port in [&mut state.http_port, &mut state.simulator_port] {
@@ -115,6 +117,8 @@ async fn rise(folder: &Folder, state: &mut State, started: &mut Started, how: &U
         state.demo = Some(Pid::start(&std::env::current_exe()?, prepare, &folder.log("demo"))?);
         folder.keep(state)?;
     }
+    eprintln!("the desk            {}/", state.http_url());
+    eprint!("{}", people::lines(state));
     eprintln!("health and metrics  {}/readyz  {}/metrics", state.http_url(), state.http_url());
     eprintln!("for other programs  eval \"$(./dev env)\"");
     Ok(())

@@ -9,6 +9,8 @@ use utoipa::openapi::{
     SecurityRequirement,
 };
 
+use crate::gateway::chat;
+
 const ABOUT: &str = "People's desks and tenants' programs work by this API. Sign in with `POST /api/v1/sign-in`, which \
     sets a cookie, or send an API token as `Authorization: Bearer thk_…`. Times are RFC 3339 in UTC, numbers E.164. What \
     does not go is answered by `application/problem+json` (RFC 9457) with a stable `reason`.";
@@ -20,10 +22,12 @@ pub fn of(routes: OpenApi) -> OpenApi {
     info.license = Some(License::new("Apache-2.0"));
     let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("texthub_session")));
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("thk_…").build();
+    let visitor = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("thv_…").build();
     let components = ComponentsBuilder::new()
         .schema_from::<Problem>()
         .security_scheme("session", cookie)
         .security_scheme("token", SecurityScheme::Http(bearer))
+        .security_scheme("visitor", SecurityScheme::Http(visitor))
         .build();
     let none: [&str; 0] = [];
     let security = [SecurityRequirement::new("session", none), SecurityRequirement::new("token", none)];
@@ -33,7 +37,8 @@ pub fn of(routes: OpenApi) -> OpenApi {
         .security(Some(security))
         .paths(Paths::new())
         .build()
-        .nest(super::BASE, routes);
+        .nest(super::BASE, routes)
+        .nest(chat::BASE, chat::document());
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
             problems(operation);

@@ -3,8 +3,9 @@
 //! writes the gateway's own tables alone; each slice of it is a file here with its `routes`.
 
 mod audit_log;
+mod customers;
 mod document;
-pub mod extract;
+mod extract;
 mod guard;
 mod sign_ins;
 mod signing;
@@ -20,7 +21,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
-pub use extract::{Json, Path, Query};
+pub use extract::{Json, Path, Query, Whence};
 
 use super::Gateway;
 
@@ -35,6 +36,7 @@ fn slices() -> OpenApiRouter<Gateway> {
         .merge(users::routes())
         .merge(tokens::routes())
         .merge(audit_log::routes())
+        .merge(customers::routes())
         .merge(work::routes())
 }
 

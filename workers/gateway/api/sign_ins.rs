@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::extract::{Json, Path};
+use super::{Json, Path};
 use crate::gateway::Gateway;
 
 /// The routes.

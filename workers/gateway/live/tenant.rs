@@ -178,13 +178,7 @@ impl Tenant {
     }
 
     /// Reads what was touched and what beginners need, and tells it.
-    async fn step(
-        &self,
-        api: &Api,
-        state: &mut State,
-        touched: &Touched,
-        beginning: &[Asks],
-    ) -> Result<(), Problem> {
+    async fn step(&self, api: &Api, state: &mut State, touched: &Touched, beginning: &[Asks]) -> Result<(), Problem> {
         let looks = std::mem::take(&mut state.looks);
         if looks {
             self.sweep(&mut state.told);
@@ -234,7 +228,8 @@ impl Tenant {
         let (slug, now) = (&self.slug, clock::near());
         let mut db = api.db(slug).await?;
         let tx = db.begin().await?;
-        let mut agents: HashSet<&Slug> = touched.agents.iter().filter(|agent| follows.agents.contains(*agent)).collect();
+        let mut agents: HashSet<&Slug> =
+            touched.agents.iter().filter(|agent| follows.agents.contains(*agent)).collect();
         agents.extend(&follows.beginning);
         if looks {
             let queues = read::queues(&tx, slug).await?;

@@ -12,11 +12,24 @@ const OPEN: &[(&str, &str)] = &[
     ("refinery_schema_history", "which migrations ran"),
     ("settings", "of the installation; the gateway may not read it"),
     ("suspects", "ids of messages that ended a process; the gateway may not read it"),
+    ("chat_paces", "hashes of addresses and visitors, by which nobody can be told"),
     ("sign_in_attempts", "hashes of users and addresses, by which nobody can be told"),
 ];
 
 /// What the gateway writes: its own.
-const WRITTEN: &[&str] = &["api_tokens", "audit_log", "oidc_starts", "sign_in_attempts", "sign_ins", "users"];
+const WRITTEN: &[&str] = &[
+    "api_tokens",
+    "audit_log",
+    "chat_paces",
+    "chat_texts",
+    "chat_visits",
+    "customer_notes",
+    "customers",
+    "oidc_starts",
+    "sign_in_attempts",
+    "sign_ins",
+    "users",
+];
 
 async fn names(database: &Database, sql: &str) -> BTreeSet<String> {
     let rows = database.pool.get().await.unwrap().query(sql, &[]).await.unwrap();

@@ -69,8 +69,7 @@ pub async fn transfer(
     let contact_id = ContactId(contact_id);
     let by = by(&gateway, &caller, contact_id).await?;
     let (id, tenant) = (FactId(asked.id), caller.tenant.clone());
-    let fact =
-        TransferAsked { id, tenant, by, contact_id, agent: asked.agent, skill: asked.skill, note: asked.note };
+    let fact = TransferAsked { id, tenant, by, contact_id, agent: asked.agent, skill: asked.skill, note: asked.note };
     hand_in(&gateway, &caller, &fact, caller.tenant.as_str()).await
 }
 

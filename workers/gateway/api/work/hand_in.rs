@@ -103,9 +103,10 @@ fn answer(id: FactId, outcome: Outcome) -> Result<Handed, Problem> {
         Outcome::SetAside(reason) if reason == "id_reused" => {
             Err(Problem::saying(Reason::Exists, "This id came before with other content; take a new one."))
         }
-        Outcome::SetAside(_) => {
-            Err(Problem::saying(Reason::Invalid, "The hub could not take this; an operator finds it among the dead letters."))
-        }
+        Outcome::SetAside(_) => Err(Problem::saying(
+            Reason::Invalid,
+            "The hub could not take this; an operator finds it among the dead letters.",
+        )),
     }
 }
 

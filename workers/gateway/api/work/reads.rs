@@ -15,8 +15,8 @@ use texthub::runtime::clock;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::super::{Gateway, Json, Path, Query};
 use super::super::signing::me;
+use super::super::{Gateway, Json, Path, Query};
 use super::Snapshot;
 
 /// Everything that the caller's desk begins with; the socket sends the same.
@@ -39,11 +39,7 @@ pub async fn desk(State(gateway): State<Gateway>, caller: Caller) -> Result<Json
 }
 
 /// Whoever reads the transcript of a room: all of them by right, else an agent's own and those of the agent's customers.
-async fn must_read(
-    tx: &Transaction<'_>,
-    caller: &Caller,
-    room: RoomId,
-) -> Result<(), Problem> {
+async fn must_read(tx: &Transaction<'_>, caller: &Caller, room: RoomId) -> Result<(), Problem> {
     if caller.may(Right::Transcripts) {
         return Ok(());
     }

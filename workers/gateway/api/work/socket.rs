@@ -25,8 +25,8 @@ use tokio_util::sync::CancellationToken;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::super::{Gateway, Query};
 use super::super::signing::me;
+use super::super::{Gateway, Query};
 use super::Snapshot;
 use super::reads::noted;
 use crate::gateway::live::Asks;
@@ -98,7 +98,8 @@ pub async fn socket(
     }
     let since = followed.stream.zip(followed.seq);
     let sockets = gateway.live.sockets.clone();
-    let upgrade = upgrade.read_buffer_size(BUFFER).write_buffer_size(0).max_message_size(LARGEST).max_frame_size(LARGEST);
+    let upgrade =
+        upgrade.read_buffer_size(BUFFER).write_buffer_size(0).max_message_size(LARGEST).max_frame_size(LARGEST);
     Ok(upgrade.on_upgrade(move |socket| {
         sockets.track_future(async move {
             metrics::gauge!("texthub_sockets").increment(1.0);
