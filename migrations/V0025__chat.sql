@@ -49,6 +49,7 @@ create index chat_texts_of_visitor on chat_texts (visitor);
 
 -- How fast visitors may come and write, over all gateways: until when a bucket is filled. Lost in a crash, it is full again.
 create unlogged table chat_paces (
+    -- what it is of, and a hash of whom
     bucket    text primary key,
     filled_at timestamptz not null,
     -- what one more adds, and how full it may be, in seconds
@@ -105,6 +106,8 @@ begin
     delete from customer_notes where tenant = of_tenant and customer_number = number;
     perform set_config('texthub.forgetting', 'off', true);
     delete from customers where tenant = of_tenant and customer_number = number;
+    -- of a visitor: nobody comes back as that one
+    delete from chat_visits where tenant = of_tenant and visitor = case when number ~ '^[0-9a-f-]{36}$' then number::uuid end;
     insert into opt_outs (tenant, our_number, customer_number, since, scope, scope_value)
         select tenant, our_number, hash, since, scope, scope_value from opt_outs
         where tenant = of_tenant and customer_number = number
@@ -116,14 +119,7 @@ begin
     return found;
 end $$;
 
--- under row-level security, and the gateway's rights
-do $$
-begin
-    if to_regprocedure('bind_to_tenant(regclass, text)') is not null then
-        perform bind_to_tenant(t)
-            from unnest(array['quick_replies', 'chat_visits', 'chat_texts', 'customers', 'customer_notes']::regclass[]) t;
-        grant select on quick_replies to texthub_gateway;
-        grant select, insert, update on chat_visits, chat_paces, customers to texthub_gateway;
-        grant select, insert on chat_texts, customer_notes to texthub_gateway;
-    end if;
-end $$;
+select bind_to_tenant(t) from unnest(array['quick_replies', 'chat_visits', 'chat_texts', 'customers', 'customer_notes']::regclass[]) t;
+grant select on quick_replies to texthub_gateway;
+grant select, insert, update on chat_visits, chat_paces, customers to texthub_gateway;
+grant select, insert on chat_texts, customer_notes to texthub_gateway;

@@ -32,6 +32,8 @@ pub const DEEDS: &[Described] = &[
     ("token_made", "an API token was made"),
     ("token_revoked", "an API token was revoked"),
     ("audit_log_read", "the audit log was read"),
+    ("customer_changed", "a customer's name or fields were changed"),
+    ("customer_noted", "a note on a customer was added"),
     ("transcript_read", "a transcript was read"),
 ];
 

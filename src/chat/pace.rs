@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use deadpool_postgres::Transaction;
+use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 use crate::hub::sql;
@@ -20,10 +23,11 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// The name of somebody's bucket.
+    /// The name of somebody's bucket: whose it is cannot be told from it.
     #[must_use]
     pub fn bucket(&self, of: &str) -> String {
-        format!("{}/{of}", self.name)
+        let digest: [u8; 32] = Sha256::digest(of).into();
+        format!("{}/{}", self.name, URL_SAFE_NO_PAD.encode(&digest[..16]))
     }
 }
 

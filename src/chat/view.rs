@@ -1,6 +1,8 @@
 //! What a visitor gets to see: the texts of its own rooms in their order, and how the chat stands. Notes are left out here,
 //! in the query, and so is all that is not the visitor's: every read names tenant, point of contact and visitor.
 
+use std::collections::{BTreeSet, HashMap};
+
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -68,6 +70,10 @@ pub struct Line {
     pub at: Timestamp,
     #[serde(skip)]
     #[schema(ignore)]
+    /// Who of the agents.
+    pub agent: Option<Slug>,
+    #[serde(skip)]
+    #[schema(ignore)]
     /// Its place.
     pub cursor: Cursor,
 }
@@ -123,7 +129,7 @@ pub async fn read(tx: &Transaction<'_>, door: &Door, visitor: Uuid, since: Optio
         let standing = Standing { state: "idle", name: None, reason: None, room: None, contact: None };
         return Ok(View { lines: Vec::new(), standing, is_cut: false });
     };
-    let standing = standing(tx, newest).await?;
+    let (mut standing, agent) = standing(tx, newest).await?;
     // a place in a room that is not the visitor's own is none
     let known =
         since.and_then(|cursor| rooms.iter().position(|room| room.id == cursor.room).map(|at| (at, cursor.seq)));
@@ -132,13 +138,37 @@ pub async fn read(tx: &Transaction<'_>, door: &Door, visitor: Uuid, since: Optio
     for (nr, room) in rooms.iter().rev().enumerate() {
         let after = known.filter(|_| nr == 0).map_or(0, |(_, seq)| seq);
         let page = page(tx, room.id, after).await?;
-        is_cut = page.len() as i64 == PAGE;
+        is_cut = i64::try_from(page.len()).is_ok_and(|lines| lines == PAGE);
         lines.extend(page);
         if is_cut {
             break;
         }
     }
+    let agents: BTreeSet<&Slug> = lines.iter().filter_map(|line| line.agent.as_ref()).chain(&agent).collect();
+    let names = names(tx, &door.tenant, &agents).await?;
+    let name =
+        |agent: &Option<Slug>| agent.as_ref().map(|agent| names.get(agent).cloned().unwrap_or_else(|| name_of(agent)));
+    standing.name = name(&agent);
+    for line in &mut lines {
+        line.name = name(&line.agent);
+    }
     Ok(View { lines, standing, is_cut })
+}
+
+/// Names on screen, of those agents who are users.
+async fn names(
+    tx: &Transaction<'_>,
+    tenant: &Slug,
+    agents: &BTreeSet<&Slug>,
+) -> Result<HashMap<Slug, String>, Failure> {
+    if agents.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let agents: Vec<&&Slug> = agents.iter().collect();
+    let users = "select coalesce(agent, id), name from users
+         where tenant = $1 and ended_at is null and coalesce(agent, id) = any($2) order by agent nulls last";
+    let rows = sql::rows(tx, users, &[tenant, &agents]).await?;
+    Ok(rows.iter().rev().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 async fn rooms(tx: &Transaction<'_>, door: &Door, visitor: Uuid) -> Result<Vec<Room>, Failure> {
@@ -179,7 +209,8 @@ async fn page(tx: &Transaction<'_>, room: RoomId, after: i32) -> Result<Vec<Line
             "agent" => Author::Agent,
             _ => Author::Company,
         },
-        name: row.get::<_, Option<Slug>>(3).map(|agent| name_of(&agent)),
+        name: None,
+        agent: row.get(3),
         text: row.get(4),
         at: row.get(5),
         cursor: Cursor { room, seq: row.get(0) },
@@ -187,7 +218,8 @@ async fn page(tx: &Transaction<'_>, room: RoomId, after: i32) -> Result<Vec<Line
     Ok(rows.iter().map(line).collect())
 }
 
-async fn standing(tx: &Transaction<'_>, room: &Room) -> Result<Standing, Failure> {
+/// How it stands, and who of the agents has it.
+async fn standing(tx: &Transaction<'_>, room: &Room) -> Result<(Standing, Option<Slug>), Failure> {
     let mut standing = Standing { state: "over", name: None, reason: None, room: Some(room.id), contact: None };
     if room.closed_at.is_some() {
         standing.reason = Some(match (room.outcome.as_deref(), room.close_reason.as_deref()) {
@@ -196,7 +228,7 @@ async fn standing(tx: &Transaction<'_>, room: &Room) -> Result<Standing, Failure
             (Some("abandoned"), _) => "nobody_came",
             _ => "ended",
         });
-        return Ok(standing);
+        return Ok((standing, None));
     }
     let row = sql::row(
         tx,
@@ -214,13 +246,11 @@ async fn standing(tx: &Transaction<'_>, room: &Room) -> Result<Standing, Failure
         Some("queued" | "offered" | "parked") => "waiting",
         _ => "automatic",
     };
-    if standing.state == "active" {
-        standing.name = room.agent.as_ref().map(name_of);
-    }
-    Ok(standing)
+    let agent = room.agent.clone().filter(|_| standing.state == "active");
+    Ok((standing, agent))
 }
 
-/// An agent's name on screen: of `mama-bear`, Mama Bear.
+/// The name on screen of an agent who is no user: of `mama-bear`, Mama Bear.
 #[must_use]
 pub fn name_of(agent: &Slug) -> String {
     let words = agent.as_str().split(['-', '_']).filter(|word| !word.is_empty());

@@ -69,7 +69,9 @@ pub fn role(config: &Config) -> Role {
     };
     let (routes, _) = slices().split_for_parts();
     let routes = routes
-        .layer(middleware::from_fn_with_state(chat.clone(), door::guard))
+        .method_not_allowed_fallback(|| async { Problem::from(Reason::MethodNotAllowed) })
+        .route_layer(middleware::from_fn_with_state(chat.clone(), door::guard))
+        .fallback(|| async { Problem::from(Reason::NotFound) })
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(said(header::CACHE_CONTROL, "no-store"))
         .layer(said(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))

@@ -43,6 +43,12 @@ async fn only_pages_of_the_point_of_contacts_origins_may_ask() {
         let answer = Door::at(&gateway, path).ask(Method::POST, "/visits").json(&json!({})).send().await.unwrap();
         assert_eq!(answer.status(), status, "{path}");
     }
+    assert_eq!(bears.ask(Method::DELETE, "/texts").send().await.unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
+    let nowhere = bears.ask(Method::GET, "/history").send().await.unwrap();
+    assert_eq!(
+        (nowhere.status(), &nowhere.headers()["content-type"]),
+        (StatusCode::NOT_FOUND, &"application/problem+json".parse().unwrap())
+    );
     assert_eq!(number(&stack, "select count(*) from rooms").await, 0);
 }
 

@@ -77,7 +77,7 @@ pub enum Asked {
     Ask(noting::Ask),
     /// Forget a customer: the ledger keeps a keyed hash, and the block goes on holding for it.
     Forget {
-        /// The customer's number.
+        /// The customer's number, or a visitor's id.
         number: String,
         #[command(flatten)]
         whose: Whose,

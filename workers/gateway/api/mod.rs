@@ -3,6 +3,7 @@
 //! writes the gateway's own tables alone; each slice of it is a file here with its `routes`.
 
 mod audit_log;
+mod customers;
 mod document;
 mod extract;
 mod guard;
@@ -37,6 +38,7 @@ fn slices() -> OpenApiRouter<Gateway> {
         .merge(users::routes())
         .merge(tokens::routes())
         .merge(audit_log::routes())
+        .merge(customers::routes())
         .merge(work::routes())
 }
 

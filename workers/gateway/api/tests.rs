@@ -17,6 +17,7 @@ use crate::support::database::Database;
 use crate::support::den::den;
 
 mod access;
+mod customers;
 mod isolation;
 
 pub const PASSWORD: &str = "correct horse battery";

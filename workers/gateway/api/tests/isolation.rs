@@ -12,7 +12,7 @@ const OPEN: &[(&str, &str)] = &[
     ("refinery_schema_history", "which migrations ran"),
     ("settings", "of the installation; the gateway may not read it"),
     ("suspects", "ids of messages that ended a process; the gateway may not read it"),
-    ("chat_paces", "how fast addresses and visitors write; rows of no tenant's"),
+    ("chat_paces", "hashes of addresses and visitors, by which nobody can be told"),
     ("sign_in_attempts", "hashes of users and addresses, by which nobody can be told"),
 ];
 
