@@ -135,7 +135,7 @@ pub async fn come_back(
     let answer = asked.set_pkce_verifier(PkceCodeVerifier::new(start.verifier)).request_async(&http).await;
     let answer = answer.map_err(|error| Trouble::Refused(format!("the code was not taken: {error}")))?;
     let token = answer.id_token().ok_or_else(|| refused("no ID token"))?;
-    verify(&client, token, answer.access_token(), Nonce::new(start.nonce))?;
+    verify(&client, token, answer.access_token(), &Nonce::new(start.nonce))?;
     let mut identity = payload(token).ok_or_else(|| refused("an ID token without a subject"))?;
     // in the code flow much of it is there alone (OpenID Connect Core 5.4)
     if let Some(url) = info {
@@ -144,10 +144,10 @@ pub async fn come_back(
     Ok(identity)
 }
 
-fn verify(client: &Ready, token: &CoreIdToken, access: &AccessToken, nonce: Nonce) -> Result<(), Trouble> {
+fn verify(client: &Ready, token: &CoreIdToken, access: &AccessToken, nonce: &Nonce) -> Result<(), Trouble> {
     let refused = |error: &dyn std::fmt::Display| Trouble::Refused(format!("the ID token does not hold: {error}"));
     let verifier = client.id_token_verifier().set_allowed_algs(ALGORITHMS.iter().cloned());
-    let claims = token.claims(&verifier, &nonce).map_err(|error| refused(&error))?;
+    let claims = token.claims(&verifier, nonce).map_err(|error| refused(&error))?;
     if let Some(expected) = claims.access_token_hash() {
         let algorithm = token.signing_alg().map_err(|error| refused(&error))?;
         let key = token.signing_key(&verifier).map_err(|error| refused(&error))?;
