@@ -13,7 +13,7 @@ macro_rules! words {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
         #[expect(missing_docs, reason = "the words speak for themselves")]
-        pub enum $name { $(#[serde(rename = $word)] #[schema(rename = $word)] $variant),+ }
+        pub enum $name { $(#[serde(rename = $word)] $variant),+ }
         impl $name {
             /// As in SQL and JSON.
             #[must_use]
