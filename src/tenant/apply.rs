@@ -13,7 +13,7 @@ mod statements;
 
 use statements::{LIMITS, end_of, upsert_of};
 
-use super::file::{Pace, TenantFile};
+use super::file::{Pace, Point, TenantFile};
 use super::reader::Mistake;
 use crate::facts::ids::Slug;
 use crate::failure::Failure;
@@ -142,14 +142,7 @@ fn wanted(file: &TenantFile) -> Rows {
         add("agents", slug(&a.id), row);
     }
     for p in &file.points {
-        let is_chat = p.channel.as_ref().is_some_and(|at| at.value == "chat");
-        let timeout_s = p.session_timeout_s.unwrap_or(if is_chat { CHAT_TIMEOUT_S } else { SMS_TIMEOUT_S });
-        let row = json!({
-            "channel": text(&p.channel), "number": text(&p.number), "kind": text(&p.kind), "country": text(&p.country),
-            "carrier": slug(&p.carrier), "skill": slug(&p.skill), "session_timeout_s": timeout_s, "flow": slug(&p.flow),
-            "origins": p.origins.iter().map(|at| at.value.as_str()).collect::<Vec<_>>(),
-        });
-        add("points_of_contact", slug(&p.id), row);
+        add("points_of_contact", slug(&p.id), of_point(p));
     }
     for c in &file.codes {
         add("codes", slug(&c.id), json!({"name": text(&c.name), "max_s": c.max_minutes * 60}));
@@ -177,6 +170,18 @@ fn later_sections(file: &TenantFile, add: &mut impl FnMut(&str, Option<String>, 
         });
         add("sign_in_providers", slug(&p.id), row);
     }
+}
+
+fn of_point(p: &Point) -> Value {
+    let slug = |at: &Option<super::reader::At<Slug>>| at.as_ref().map(|at| at.value.as_str().to_owned());
+    let text = |at: &Option<super::reader::At<String>>| at.as_ref().map(|at| at.value.clone());
+    let is_chat = p.channel.as_ref().is_some_and(|at| at.value == "chat");
+    let timeout_s = p.session_timeout_s.unwrap_or(if is_chat { CHAT_TIMEOUT_S } else { SMS_TIMEOUT_S });
+    json!({
+        "channel": text(&p.channel), "number": text(&p.number), "kind": text(&p.kind), "country": text(&p.country),
+        "carrier": slug(&p.carrier), "skill": slug(&p.skill), "session_timeout_s": timeout_s, "flow": slug(&p.flow),
+        "origins": p.origins.iter().map(|at| at.value.as_str()).collect::<Vec<_>>(),
+    })
 }
 
 fn of_tenant(file: &TenantFile) -> Value {
