@@ -275,6 +275,8 @@ export class View implements Shown {
     const who = state === "waiting" ? words.waiting : state === "active" && name ? fill(words.active, { name }) : "";
     if (this.who.textContent !== who) this.who.textContent = who;
     this.leaving.hidden = !(state === "waiting" || state === "active" || state === "automatic");
+    // what is over cannot be ended
+    if (this.leaving.hidden) this.asking(false);
   }
 
   private button(label: string, path: string): HTMLButtonElement {

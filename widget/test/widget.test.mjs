@@ -232,6 +232,7 @@ for (const [size, viewport] of Object.entries(sizes)) {
       await accessible(page, `${name} end`);
       await hub.end(offer);
       await page.getByText("The chat is over.").waitFor();
+      assert.equal(await page.getByRole("group", { name: "End this chat?" }).count(), 0, "what is over cannot be ended");
       await picture(page, `${name}-over`);
       const own = complaints.filter((complaint) => !complaint.includes("ERR_INTERNET_DISCONNECTED"));
       assert.deepEqual(own, []);

@@ -157,17 +157,17 @@ impl Chat {
         // nothing is noted that could not be said
         self.api.broker()?;
         let door = &entered.door;
+        let of_point = format!("{}/{}", door.tenant, door.point);
+        let shared =
+            [(pace::TEXTS_OF_ADDRESS, entered.address.as_str()), (pace::TEXTS_OF_POINT, of_point.as_str())];
+        self.is_full(&shared)?;
         let mut db = self.api.db(&door.tenant).await?;
         let tx = db.begin().await?;
         let visit = visit::of_token(&tx, door, token).await?.ok_or(Reason::NotSignedIn)?;
-        let (visitor, of_point) = (visit.visitor.to_string(), format!("{}/{}", door.tenant, door.point));
-        let buckets = [
-            (pace::TEXTS_OF_VISITOR, visitor.as_str()),
-            (pace::TEXTS_OF_ADDRESS, entered.address.as_str()),
-            (pace::TEXTS_OF_POINT, of_point.as_str()),
-        ];
-        self.is_full(&buckets)?;
-        self.charge(&tx, &buckets).await?;
+        let visitor = visit.visitor.to_string();
+        let own = (pace::TEXTS_OF_VISITOR, visitor.as_str());
+        self.is_full(&[own])?;
+        self.charge(&tx, &[own, shared[0], shared[1]]).await?;
         let received_at = visit::hand_in(&tx, door, &visit, id, what).await?;
         let reused = || Problem::saying(Reason::Exists, "This id stands for something else; take a new one.");
         let received_at = received_at.ok_or_else(reused)?;

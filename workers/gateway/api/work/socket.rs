@@ -49,6 +49,7 @@ const BUFFER: usize = 1024;
 #[into_params(parameter_in = Query)]
 pub struct Followed {
     /// `tenant`: all of the tenant's live contacts as summaries, beside one's own.
+    #[param(inline)]
     watch: Option<Watch>,
     /// Of a reconnect: the stream of the last snapshot. The same as the first message `since`, a moment earlier.
     stream: Option<Uuid>,
