@@ -115,6 +115,7 @@ struct Line {
 #[derive(Debug, Default)]
 pub struct Outbox {
     seq: u64,
+    changes: u64,
     lines: HashMap<Topic, Line>,
 }
 
@@ -123,6 +124,12 @@ impl Outbox {
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.seq
+    }
+
+    /// Grows whenever a topic comes or goes.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Tells a topic; nothing happens where nobody follows it.
@@ -156,8 +163,11 @@ impl Outbox {
 
     fn join(&mut self, topics: &[Topic], to: &Tray) {
         for topic in topics {
-            let floor = self.seq;
-            let line = self.lines.entry(topic.clone()).or_insert_with(|| Line { floor, ..Line::default() });
+            let (floor, changes) = (self.seq, &mut self.changes);
+            let line = self.lines.entry(topic.clone()).or_insert_with(|| {
+                *changes += 1;
+                Line { floor, ..Line::default() }
+            });
             line.left = None;
             line.trays.push(to.clone());
         }
@@ -206,6 +216,7 @@ impl Outbox {
             }
             stays
         });
+        self.changes += gone.len() as u64;
         gone
     }
 

@@ -23,8 +23,9 @@ use crate::hub::{slot, sql};
 /// Of the lock that one tenant's set-up is changed under.
 const SETTING_UP: i32 = 0x7465_7874;
 /// In the order in which rows may refer to each other.
-const SECTIONS: [&str; 9] =
-    ["tenant", "carriers", "skills", "teams", "agents", "points_of_contact", "codes", "applications", "quick_replies"];
+#[rustfmt::skip]
+const SECTIONS: [&str; 10] = ["tenant", "carriers", "skills", "teams", "agents", "points_of_contact", "codes", "applications",
+                              "quick_replies", "sign_in_providers"];
 
 /// From the last text to the end of a session, where the file says nothing: SMS two hours, chat half an hour.
 const SMS_TIMEOUT_S: i32 = 7_200;
@@ -36,7 +37,8 @@ type Rows = BTreeMap<(usize, String), Values>;
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Change {
-    /// `tenant`, `carriers`, `skills`, `teams`, `agents`, `points_of_contact`, `codes`, `applications` or `quick_replies`.
+    /// `tenant`, `carriers`, `skills`, `teams`, `agents`, `points_of_contact`, `codes`, `applications`,
+    /// `quick_replies` or `sign_in_providers`.
     pub section: &'static str,
     /// Its slug.
     pub id: String,
@@ -152,6 +154,14 @@ fn wanted(file: &TenantFile) -> Rows {
         let row = json!({"title": text(&r.title), "text": text(&r.text), "skill": slug(&r.skill), "language": text(&r.language)});
         add("quick_replies", slug(&r.id), row);
     }
+    for p in &file.sign_in_providers {
+        let row = json!({
+            "name": text(&p.name), "issuer": text(&p.issuer), "client_id": text(&p.client_id),
+            "client_secret_file": text(&p.client_secret_file), "user_claim": text(&p.user_claim),
+            "domains": p.domains.iter().map(|at| at.value.as_str()).collect::<Vec<_>>(),
+        });
+        add("sign_in_providers", slug(&p.id), row);
+    }
     rows
 }
 
@@ -246,7 +256,11 @@ async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
          from applications where tenant = $1 and ended_at is null
          union all
          select 8, id, jsonb_build_object('title', title, 'text', text, 'skill', skill, 'language', language)
-         from quick_replies where tenant = $1 and ended_at is null",
+         from quick_replies where tenant = $1 and ended_at is null
+         union all
+         select 9, id, jsonb_build_object('name', name, 'issuer', issuer, 'client_id', client_id, 'client_secret_file',
+                client_secret_file, 'user_claim', user_claim, 'domains', domains)
+         from oidc_providers where tenant = $1 and ended_at is null",
         &[tenant],
     )
     .await?;

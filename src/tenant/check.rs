@@ -49,6 +49,7 @@ pub fn check(file: &TenantFile) -> Vec<Mistake> {
     check.quiet_places();
     check.applications();
     check.quick_replies();
+    check.sign_in_providers();
     check.mistakes
 }
 
@@ -374,6 +375,7 @@ fn by_calling_code(number: &str) -> Option<rules::Country> {
 }
 
 pub(super) mod applications;
+mod sign_in_providers;
 mod chat;
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ mod carriers;
 mod chat;
 mod paces;
 mod quiet_hours;
+mod sign_in_providers;
 mod unanswered;
 mod widening;
 
@@ -22,6 +23,7 @@ pub use carriers::Carrier;
 pub use chat::QuickReply;
 pub use paces::Pace;
 pub use quiet_hours::QuietHours;
+pub use sign_in_providers::SignInProvider;
 pub use unanswered::Unanswered;
 
 /// A tenant's file. What is required and missing (`None`) has been reported.
@@ -65,6 +67,8 @@ pub struct TenantFile {
     pub paces: Vec<Pace>,
     /// Programs that send texts by the gateway.
     pub applications: Vec<Application>,
+    /// Where people may sign in by OpenID Connect.
+    pub sign_in_providers: Vec<SignInProvider>,
     /// Words that agents send often.
     pub quick_replies: Vec<QuickReply>,
 }
@@ -218,7 +222,8 @@ impl Reader<'_> {
         let top = Part { what: "the file", line: 1, table: root };
         let sections = ["texts", "consent", "channels", "quiet_hours", "unanswered"];
         #[rustfmt::skip]
-        let lists = ["skills", "teams", "agents", "points_of_contact", "carriers", "codes", "paces", "applications", "quick_replies"];
+        let lists = ["skills", "teams", "agents", "points_of_contact", "carriers", "codes", "paces", "applications", "quick_replies",
+                     "sign_in_providers"];
         self.known(
             top,
             &[&["tenant", "name", "sms_messaging", "time_zone", "text_validity_s"][..], &sections[..], &lists[..]]
@@ -250,6 +255,7 @@ impl Reader<'_> {
             codes: self.list(top, "codes", "the code", Self::code),
             paces: self.list(top, "paces", "the pace", Self::pace),
             applications: self.list(top, "applications", "the application", Self::application),
+            sign_in_providers: self.list(top, "sign_in_providers", "the provider of sign-in", Self::sign_in_provider),
             quick_replies: self.list(top, "quick_replies", "the quick reply", Self::quick_reply),
         }
     }

@@ -2,12 +2,14 @@
 
 import { call, Failure, get, onSignedOut } from "./api/call";
 import type { Me } from "./api/types";
+import { keep, kept } from "./shared/kept";
 import { speakTheirs } from "./shared/settings.svelte";
 
 export type Page = "desk" | "contacts" | "password";
 const PATHS: Record<Page, string> = { desk: "/", contacts: "/contacts", password: "/password" };
 
-export const isSupervisor = (me: Me): boolean => me.user.roles.includes("supervisor") || me.user.roles.includes("administrator");
+/** All live contacts may be seen. */
+export const isSupervisor = (me: Me): boolean => me.rights.includes("live");
 
 class Session {
   me = $state.raw<Me | null>(null);
@@ -23,8 +25,16 @@ class Session {
       if (this.phase === "in") this.ended = true;
       this.me = null;
       this.phase = "out";
+      keep("signed_in", null);
     });
-    void this.ask();
+    void this.begin();
+  }
+
+  /** Asks who is there only where somebody may be: browsers write every 401 into their console. */
+  private async begin(): Promise<void> {
+    if (kept("signed_in")) return this.ask();
+    await speakTheirs(null);
+    this.phase = "out";
   }
 
   async ask(): Promise<void> {
@@ -44,6 +54,7 @@ class Session {
 
   private async enter(me: Me): Promise<void> {
     await speakTheirs(me.user.language);
+    keep("signed_in", "yes");
     this.me = me;
     this.ended = false;
     // whoever has no desk of their own begins where they have something to see
@@ -53,13 +64,14 @@ class Session {
 
   async signOut(): Promise<void> {
     await call("POST", "/sign-out").catch(() => {});
+    keep("signed_in", null);
     this.me = null;
     this.phase = "out";
     this.go("desk");
   }
 
   changed(): void {
-    if (this.me) this.me = { ...this.me, must_change_password: false };
+    if (this.me) this.me = { ...this.me, password_due: false };
   }
 
   go(page: Page): void {

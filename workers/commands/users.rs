@@ -100,6 +100,7 @@ impl From<RoleWord> for Role {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn said(problem: Problem) -> anyhow::Error {
     anyhow::anyhow!("{}", problem.sentence)
 }

@@ -249,3 +249,6 @@ async fn queues(channel: &Channel) -> Result<(Consumer, Consumer), Lost> {
     };
     Ok((consume(facts, false).await?, consume(gaps, true).await?))
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,8 +16,8 @@ use crate::hub::contact::state_of;
 use crate::hub::sql;
 use crate::routing::waiting::{COOL_DOWN_S, WORST};
 
-/// $1 tenant, $2 agents, $3 now, $4 since when cool-downs count, $5 the worst proficiency.
-const AGENTS: &str = "with queue as materialized (
+/// The statement: $1 tenant, $2 agents, $3 now, $4 since when cool-downs count, $5 the worst proficiency.
+pub const AGENTS: &str = "with queue as materialized (
        select k.id as skill, k.channel, case k.channel when 'chat' then t.chat_slots else t.sms_slots end as takes, k.widening,
               (select count(*) from (select 1 from contacts c where c.tenant = k.tenant and c.skill = k.id
                  and c.state = 'queued' limit 1000) q)::int as waiting

@@ -175,8 +175,8 @@ impl Found {
     }
 }
 
-/// $1 tenant, $2 contacts, $3 rooms, $4 agents, $5 all that live.
-const CONTACTS: &str = "with asked (id) as (
+/// The statement: $1 tenant, $2 contacts, $3 rooms, $4 agents, $5 all that live.
+pub const CONTACTS: &str = "with asked (id) as (
        select c.id from contacts c where c.id = any($2)
        union select c.id from contacts c where c.room_id = any($3)
        union select c.id from contacts c

@@ -36,7 +36,8 @@ macro_rules! columns {
     };
 }
 
-const NEWEST: &str = concat!(
+/// The statement of [`newest`]: $1 rooms, $2 after which number, $3 how many.
+pub const NEWEST: &str = concat!(
     "select ",
     columns!(),
     " from unnest($1::uuid[], $2::int[]) as w (room_id, seq)

@@ -8,9 +8,9 @@ mod outcomes;
 mod rooms;
 mod setup;
 
-pub use agents::{agents, colleagues, queues};
-pub use contacts::{Found, Looked, State, contacts, live};
-pub use entries::{After, changed, newest, page};
+pub use agents::{AGENTS, agents, colleagues, queues};
+pub use contacts::{CONTACTS, Found, Looked, State, contacts, live};
+pub use entries::{After, NEWEST, changed, newest, page};
 pub use outcomes::{Outcome, Settled, asked_by, outcome, settled};
 pub use rooms::{conversation_of, may_read, of_customer, room};
 pub use setup::setup;

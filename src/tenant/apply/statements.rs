@@ -82,6 +82,7 @@ pub(super) fn end_of(section: &str) -> &'static str {
         "codes" => "update codes set ended_at = now() where tenant = $1 and id = $2",
         "applications" => "update applications set ended_at = now() where tenant = $1 and id = $2",
         "quick_replies" => "update quick_replies set ended_at = now() where tenant = $1 and id = $2",
+        "sign_in_providers" => "update oidc_providers set ended_at = now() where tenant = $1 and id = $2",
         "agents" => "update agents set ended_at = now() where tenant = $1 and id = $2",
         _ => "update points_of_contact set ended_at = now() where tenant = $1 and id = $2",
     }
@@ -120,6 +121,14 @@ pub(super) fn upsert_of(section: &str) -> &'static [&'static str] {
              from jsonb_to_recordset($2) as x (id text, title text, text text, skill text, language text)
              on conflict (tenant, id) do update set title = excluded.title, text = excluded.text, skill = excluded.skill,
                language = excluded.language, ended_at = null"],
+        "sign_in_providers" => &["insert into oidc_providers
+               (tenant, id, name, issuer, client_id, client_secret_file, domains, user_claim)
+             select $1, id, name, issuer, client_id, client_secret_file, domains, user_claim
+             from jsonb_to_recordset($2) as x (id text, name text, issuer text, client_id text, client_secret_file text,
+               domains text[], user_claim text)
+             on conflict (tenant, id) do update set name = excluded.name, issuer = excluded.issuer,
+               client_id = excluded.client_id, client_secret_file = excluded.client_secret_file,
+               domains = excluded.domains, user_claim = excluded.user_claim, ended_at = null"],
         _ => &["insert into points_of_contact
                (tenant, id, channel, number, kind, country, carrier, skill, session_timeout_s, flow, origins)
              select $1, id, channel, number, kind, country, carrier, skill, session_timeout_s, flow, origins

@@ -14,7 +14,7 @@ use crate::support::stack::{Process, Stack, until};
 
 const OURS: &str = "+15550100001";
 /// Customers of each agent, and what each of them writes in the storm.
-const CUSTOMERS: usize = 4;
+const CUSTOMERS: usize = 3;
 const TEXTS: usize = 25;
 const AGENTS: [&str; 2] = ["baby-bear", "red-riding-hood"];
 

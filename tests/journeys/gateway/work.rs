@@ -5,12 +5,21 @@ use uuid::Uuid;
 
 use crate::hub::{bears, clean, number};
 use crate::support::browser::{Browser, Model};
+use crate::support::stack::{Process, Stack};
 
 const OURS: &str = "+15550100001";
 
+/// The bears, with after-contact work.
+async fn with_wrap_up() -> (Stack, Process) {
+    let (stack, texthub) = bears().await;
+    let client = stack.database.pool.get().await.unwrap();
+    client.execute("update skills set wrap_up_s = 60", &[]).await.unwrap();
+    (stack, texthub)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_text_rings_is_accepted_answered_and_wrapped_up_in_two_tabs_at_once() {
-    let (stack, texthub) = bears().await;
+    let (stack, texthub) = with_wrap_up().await;
     let outside = stack.desk("three-bears").await;
     let baby = Browser::new(&stack, &texthub, "three-bears", Some("baby-bear"), &["work"]).await;
     let mut tab = baby.socket("", Model::default()).await;
@@ -70,7 +79,7 @@ async fn a_text_rings_is_accepted_answered_and_wrapped_up_in_two_tabs_at_once() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_hands_on_and_a_supervisor_sees_all_and_ends_exactly_one() {
-    let (stack, texthub) = bears().await;
+    let (stack, texthub) = with_wrap_up().await;
     let outside = stack.desk("three-bears").await;
     let of =
         async |agent: Option<&str>, scopes: &[&str]| Browser::new(&stack, &texthub, "three-bears", agent, scopes).await;
@@ -116,7 +125,7 @@ async fn an_agent_hands_on_and_a_supervisor_sees_all_and_ends_exactly_one() {
     let (status, live) = boss.get("/contacts?state=active&agent=red-riding-hood").await;
     assert_eq!((status, live.as_array().unwrap().len()), (200, 1));
     Browser::done(&boss.command(&format!("/contacts/{first}/end"), json!({"reason": "rude"})).await);
-    of_hood.until("it is over", |m| m.contacts.values().all(|c| c["state"] == "wrap_up")).await;
+    of_hood.until("it is over", |m| m.the_contact()["state"] == "wrap_up").await;
     Browser::done(&hood.command(&format!("/contacts/{first}/wrap-up"), json!({})).await);
     watch.until("exactly one is gone", |m| m.contacts.len() == 1).await;
     assert_eq!(of_baby.model.the_contact()["state"], "active");
@@ -143,7 +152,9 @@ async fn a_command_is_refused_for_good_and_an_id_is_not_used_twice() {
     assert_eq!(baby.command(&format!("/rooms/{id}/replies"), json!({"text": "hi"})).await.0, 404);
     let stranger = Browser::new(&stack, &texthub, "three-bears", None, &["live"]).await;
     assert_eq!(stranger.command("/agent/state", json!({"state": "available"})).await.0, 403);
-    assert_eq!(stranger.get("/desk").await.0, 403);
+    assert_eq!(stranger.get("/desk").await.1["agent"], json!(null), "a supervisor's desk has no agent");
+    let nobody = Browser::new(&stack, &texthub, "three-bears", None, &["customers"]).await;
+    assert_eq!(nobody.get("/desk").await.0, 403);
     assert_eq!(baby.get("/desk").await.1["agent"]["id"], "baby-bear");
     clean(&stack).await;
 }

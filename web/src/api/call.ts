@@ -67,5 +67,23 @@ export async function command(path: string, body: { id: string; [field: string]:
 }
 
 export const encode = encodeURIComponent;
-/** An id for a command. */
-export const newId = (): string => crypto.randomUUID();
+/** An id for a command. Pages that came by plain HTTP have no `randomUUID`. */
+export function newId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return written(bytes, 4);
+}
+
+/** The id that the hub gives to the entry of a text: UUIDv5 of the command's id. Null where the browser cannot tell. */
+export async function entryId(command: string): Promise<string | null> {
+  if (!crypto.subtle) return null;
+  const space = (command.replaceAll("-", "").match(/../g) ?? []).map((pair) => Number.parseInt(pair, 16));
+  const named = new Uint8Array([...space, ...new TextEncoder().encode("row entry/0")]);
+  return written(new Uint8Array(await crypto.subtle.digest("SHA-1", named)).slice(0, 16), 5);
+}
+
+function written(bytes: Uint8Array, version: number): string {
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | (version << 4);
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}

@@ -1,4 +1,4 @@
-// The one socket of a tab: a snapshot, then events with growing numbers. A reconnect says what it has (`since`) and gets
+// The one socket of a tab: a snapshot, then events with growing numbers. A reconnect says what it has and gets
 // the rest, or a new snapshot; what it knows already is passed over. Waits grow with jitter, and end at once when the
 // browser says it is online again. A line that was silent for long is tried by a small request.
 
@@ -47,15 +47,17 @@ export class Line {
     clearTimeout(this.timer);
     this.ears.link(this.failures === 0 ? "connecting" : "waiting", null);
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = this.make(`${scheme}//${location.host}${BASE}/socket${this.watch ? "?watch=tenant" : ""}`);
+    const query = new URLSearchParams(this.watch ? { watch: "tenant" } : {});
+    if (this.stream !== null) {
+      query.set("stream", this.stream);
+      query.set("seq", String(this.seq));
+    }
+    const socket = this.make(`${scheme}//${location.host}${BASE}/socket?${query}`);
     this.socket = socket;
     const late = setTimeout(() => socket.close(), OPENS_WITHIN);
     socket.onopen = () => {
       clearTimeout(late);
       this.heard_at = Date.now();
-      if (this.stream === null) return;
-      socket.send(JSON.stringify({ type: "since", stream: this.stream, seq: this.seq }));
-      this.ears.link("open", null);
     };
     socket.onmessage = (event) => this.hear(socket, JSON.parse(String(event.data)) as FromServer);
     socket.onclose = (event) => {
@@ -79,6 +81,11 @@ export class Line {
     this.heard_at = Date.now();
     if (message.type === "move") {
       this.again(Math.random() * 1500);
+      return;
+    }
+    if (message.type === "resumed") {
+      this.failures = 0;
+      this.ears.link("open", null);
       return;
     }
     if (message.type === "snapshot") {

@@ -3,16 +3,19 @@
 
 export type Channel = "sms" | "chat";
 export type AgentState = "available" | "unavailable" | "logged_out";
-export type ContactState = "queued" | "offered" | "active" | "wrap_up" | "parked";
+export type ContactState = "prequeue" | "queued" | "offered" | "active" | "wrap_up" | "parked";
 export type Role = "agent" | "supervisor" | "administrator" | "integrator";
 export type SmsState =
-  | "requested" | "held" | "sending" | "submitted" | "delivered" | "undelivered" | "failed" | "unknown" | "received";
+  | "requested" | "held" | "sending" | "submitted" | "delivered" | "undelivered" | "failed" | "unknown" | "received" | "posted";
 
 export interface Me {
   tenant: { id: string; name: string; time_zone: string };
   user: { id: string; name: string; language: string | null; roles: Role[] };
   agent: string | null;
-  must_change_password?: boolean;
+  /** Words of what may be done: work, live, interfere, transcripts, customers, users, tokens, audit. */
+  rights: string[];
+  /** Nothing but a new password is allowed before one was chosen. */
+  password_due: boolean;
 }
 
 export interface Problem {
@@ -26,6 +29,7 @@ export interface Agent {
   id: string;
   state: AgentState;
   code: string | null;
+  next_state: string | null;
   since: string;
   slots_used: number;
   limit: number;
@@ -50,6 +54,7 @@ export interface Offer {
   queued_at: string;
   made_at: string;
   lapses_at: string;
+  from_agent: string | null;
   last_text: string | null;
 }
 
@@ -98,8 +103,10 @@ export interface Contact {
   wrap_up_until: string | null;
   waiting_since: string | null;
   composer: { can_write: boolean; why: string | null };
-  entries?: Entry[];
-  more?: boolean;
+  /** Without entries. */
+  summary: boolean;
+  entries: Entry[];
+  more: boolean;
 }
 
 export interface Code {
@@ -113,6 +120,7 @@ export interface Skill {
   channel: Channel;
   wrap_up_s: number | null;
   dispositions: string[];
+  disposition_required: boolean;
   default_disposition: string | null;
   response_s: number | null;
 }
@@ -121,8 +129,8 @@ export interface PointOfContact {
   id: string;
   channel: Channel;
   number: string | null;
-  kind: string;
-  country: string;
+  kind: string | null;
+  country: string | null;
   skill: string;
 }
 
@@ -130,7 +138,8 @@ export interface QuickReply {
   id: string;
   title: string;
   text: string;
-  skill?: string | null;
+  skill: string | null;
+  language: string | null;
 }
 
 export interface Setup {
@@ -142,8 +151,6 @@ export interface Setup {
 
 export interface Snapshot {
   now: string;
-  tenant: Me["tenant"];
-  me: Me;
   agent: Agent | null;
   offers: Offer[];
   contacts: Contact[];
@@ -163,10 +170,10 @@ export interface ClosedRoom {
   entries_count: number;
 }
 
-export interface Room extends Omit<ClosedRoom, "entries_count"> {
+export interface Room extends ClosedRoom {
   customer_number: string;
   entries: Entry[];
-  more?: boolean;
+  more: boolean;
 }
 
 export interface Colleague {
@@ -179,14 +186,14 @@ export interface Colleague {
 }
 
 export interface CustomerNote {
-  id?: string;
+  id: string;
   text: string;
+  author: string;
   at: string;
-  by: string;
 }
 
 export interface Customer {
-  number: string;
+  customer_number: string;
   name: string | null;
   fields: Record<string, string>;
   notes: CustomerNote[];
@@ -195,17 +202,18 @@ export interface Customer {
 export type Event =
   | { type: "offer"; offer: Offer }
   | { type: "offer_gone"; offer_id: string; contact_id: string; outcome: string; reason: string | null }
-  | { type: "contact"; contact: Contact; summary?: boolean }
-  | { type: "contact_gone"; contact_id: string; outcome: string | null; reason: string | null }
-  | { type: "entry"; room_id: string; contact_id: string; entry: Entry; deadline_at: string | null }
+  | { type: "contact"; contact: Contact; summary: boolean }
+  | { type: "contact_gone"; contact_id: string; summary: boolean; outcome: string | null; reason: string | null }
+  | { type: "entry"; room_id: string; contact_id: string; entry: Entry; deadline_at: string | null; waiting_since: string | null }
   | { type: "entry_state"; room_id: string; entry_id: string; state: SmsState; reason: string | null }
-  | { type: "session"; room_id: string; contact_id: string; deadline_at: string }
+  | { type: "session"; room_id: string; contact_id: string; deadline_at: string | null }
   | { type: "agent"; agent: Agent }
   | { type: "refused"; refused_id: string; refused: string; reason: string; sentence: string };
 
 export type FromServer =
   | { type: "snapshot"; stream: string; seq: number; snapshot: Snapshot }
   | (Event & { seq: number })
+  | { type: "resumed"; stream: string; seq: number }
   | { type: "move" };
 
 /** What became of a command: done, or on its way (the socket tells the rest). */

@@ -1,6 +1,6 @@
 // What an agent asks the hub for. Each has an id of its own, so that a repeat is a repeat; a no is shown with its reason.
 
-import { command, encode, Failure, newId } from "../api/call";
+import { command, encode, entryId, Failure, newId } from "../api/call";
 import type { AgentState, Contact, Offer, Outcome } from "../api/types";
 import { toasts } from "../shared/toasts.svelte";
 import { t } from "../text/text.svelte";
@@ -97,6 +97,7 @@ export async function outreach(id: string, body: Outreach): Promise<string | nul
 export function write(desk: Desk, contact: Contact, kind: Pending["kind"], text: string): void {
   const pending: Pending = {
     id: newId(),
+    entry_id: null,
     room_id: contact.room_id,
     kind,
     text,
@@ -115,6 +116,7 @@ export async function send(desk: Desk, id: string): Promise<void> {
   const pending = found();
   if (!pending) return;
   keepPending(desk.owner, desk.model.pending);
+  pending.entry_id = await entryId(id);
   const path = `/rooms/${encode(pending.room_id)}/${pending.kind === "note" ? "notes" : "replies"}`;
   try {
     sent(desk, id, await command(path, { id, text: pending.text }));
@@ -145,7 +147,7 @@ export function discard(desk: Desk, id: string): void {
 export function again(desk: Desk, id: string): void {
   const pending = desk.model.pending.find((pending) => pending.id === id);
   if (!pending) return;
-  Object.assign(pending, { id: newId(), state: "sending", reason: null, sentence: null, at: new Date().toISOString() });
+  Object.assign(pending, { id: newId(), entry_id: null, state: "sending", reason: null, sentence: null, at: new Date().toISOString() });
   void send(desk, pending.id);
 }
 

@@ -2,6 +2,7 @@
 // commands.ts, sounds and titles in alerts.ts.
 
 import { SvelteMap, SvelteSet } from "svelte/reactivity";
+import { isSupervisor } from "../session.svelte";
 import { Failure, get } from "../api/call";
 import { type Link, Line } from "../api/socket";
 import type { Contact, Customer, Entry, Me, Offer, Room, Skill } from "../api/types";
@@ -56,12 +57,17 @@ export class Desk {
   constructor(readonly me: Me) {
     this.owner = `${me.tenant.id}.${me.user.id}`;
     this.drafts = new Drafts(this.owner);
-    this.model.me = me;
     this.model.pending = keptPending(this.owner);
   }
 
   start(): void {
     this.leader.start(this.owner);
+    if (!this.me.agent && !isSupervisor(this.me)) {
+      // neither an agent nor a supervisor: there is nothing to be told
+      this.is_ready = true;
+      this.link = "open";
+      return;
+    }
     this.line = new Line(
       {
         message: (message) => {
@@ -79,7 +85,7 @@ export class Desk {
         },
         doubt: () => void get("/me").catch(() => {}),
       },
-      false,
+      !this.me.agent,
     );
     this.line.open();
   }
@@ -163,7 +169,7 @@ export class Desk {
 
   /** Texts before those that are there. */
   async older(contact: Contact): Promise<void> {
-    const before = contact.entries?.[0]?.seq ?? 0;
+    const before = contact.entries[0]?.seq ?? 0;
     try {
       const answer = await get<{ entries: Entry[]; more?: boolean } | Entry[]>(
         `/rooms/${contact.room_id}/entries?before=${before}&limit=50`,
@@ -178,7 +184,7 @@ export class Desk {
   /** A card changed here: its name stands in the list at once. */
   renamed(customer: Customer): void {
     for (const contact of this.model.contacts)
-      if (contact.customer_number === customer.number) contact.customer_name = customer.name;
+      if (contact.customer_number === customer.customer_number) contact.customer_name = customer.name;
   }
 }
 

@@ -1,11 +1,13 @@
 // What the desk knows, and how each message of the socket changes it. Pure: no network, no clock, no browser. Applying a
 // message twice is applying it once.
 
-import type { Agent, Contact, Entry, Event, FromServer, Me, Offer, Setup } from "../api/types";
+import type { Agent, Contact, Entry, Event, FromServer, Offer, Setup } from "../api/types";
 
 /** A text on its way: shown at once under the command's id, until its entry comes or it is refused. */
 export interface Pending {
   id: string;
+  /** The id that its entry will have, where it is known before. */
+  entry_id: string | null;
   room_id: string;
   kind: "text" | "note";
   text: string;
@@ -16,7 +18,6 @@ export interface Pending {
 }
 
 export interface Model {
-  me: Me | null;
   agent: Agent | null;
   offers: Offer[];
   contacts: Contact[];
@@ -34,7 +35,6 @@ export type Notice =
   | { kind: "agent"; before: Agent | null; agent: Agent };
 
 export const empty = (): Model => ({
-  me: null,
   agent: null,
   offers: [],
   contacts: [],
@@ -43,19 +43,19 @@ export const empty = (): Model => ({
 });
 
 export function apply(model: Model, message: FromServer): Notice[] {
-  if (message.type === "move") return [];
+  if (message.type === "move" || message.type === "resumed") return [];
   if (message.type !== "snapshot") return applyEvent(model, message);
   const { snapshot } = message;
   const known = new Map(model.contacts.map((contact) => [contact.contact_id, contact]));
   const rung = new Set(model.offers.map((offer) => offer.offer_id));
-  model.me = snapshot.me;
   model.agent = snapshot.agent;
   model.setup = snapshot.setup;
   model.offers = snapshot.offers;
-  model.contacts = snapshot.contacts.map((contact) => joined(known.get(contact.contact_id), contact));
+  // whoever watches the tenant gets the others' as summaries: they are not this desk's
+  model.contacts = snapshot.contacts.filter((contact) => !contact.summary).map((contact) => joined(known.get(contact.contact_id), contact));
   for (const contact of model.contacts) {
     const had = new Set((known.get(contact.contact_id)?.entries ?? []).map((entry) => entry.entry_id));
-    for (const entry of contact.entries ?? []) if (!had.has(entry.entry_id)) settle(model, contact.room_id, entry);
+    for (const entry of contact.entries) if (!had.has(entry.entry_id)) settle(model, contact.room_id, entry);
   }
   return snapshot.offers.filter((offer) => !rung.has(offer.offer_id)).map((offer) => ({ kind: "offered", offer }));
 }
@@ -73,22 +73,23 @@ function applyEvent(model: Model, event: Event): Notice[] {
       return offer ? [{ kind: "offer_gone", offer, outcome: event.outcome, reason: event.reason }] : [];
     }
     case "contact":
-      return upsert(model, event.contact);
+      return event.summary && !find(model, event.contact.contact_id) ? [] : upsert(model, event.contact);
     case "contact_gone": {
+      if (event.summary) return [];
       const contact = find(model, event.contact_id);
       model.contacts = model.contacts.filter((contact) => contact.contact_id !== event.contact_id);
       return contact ? [{ kind: "gone", contact, outcome: event.outcome, reason: event.reason }] : [];
     }
     case "entry":
-      return append(model, event.contact_id, event.room_id, event.entry, event.deadline_at);
+      return append(model, event);
     case "entry_state": {
-      const entry = room(model, event.room_id)?.entries?.find((entry) => entry.entry_id === event.entry_id);
+      const entry = room(model, event.room_id)?.entries.find((entry) => entry.entry_id === event.entry_id);
       if (entry) Object.assign(entry, { state: event.state, reason: event.reason });
       return [];
     }
     case "session": {
       const contact = find(model, event.contact_id);
-      if (contact?.session) contact.session.deadline_at = event.deadline_at;
+      if (contact?.session && event.deadline_at) contact.session.deadline_at = event.deadline_at;
       return [];
     }
     case "agent": {
@@ -115,7 +116,7 @@ function upsert(model: Model, contact: Contact): Notice[] {
   if (at < 0) model.contacts.push(whole);
   else model.contacts[at] = whole;
   const had = new Set((before?.entries ?? []).map((entry) => entry.entry_id));
-  const fresh = (whole.entries ?? []).filter((entry) => !had.has(entry.entry_id));
+  const fresh = whole.entries.filter((entry) => !had.has(entry.entry_id));
   for (const entry of fresh) settle(model, contact.room_id, entry);
   if (!before) return [];
   return fresh.filter(isCustomers).map((entry) => ({ kind: "texted", contact: whole, entry }));
@@ -124,52 +125,48 @@ function upsert(model: Model, contact: Contact): Notice[] {
 /** A newer form of a contact, with the older entries that were loaded before. */
 function joined(before: Contact | undefined, contact: Contact): Contact {
   const old = before?.entries ?? [];
-  if (!contact.entries) return { ...contact, entries: old, more: before?.more ?? true };
+  if (contact.summary) return { ...contact, entries: old, more: before?.more ?? true };
   const first = contact.entries[0]?.seq ?? Number.POSITIVE_INFINITY;
   const last = contact.entries.at(-1)?.seq ?? -1;
   const kept = old.filter((entry) => entry.seq < first);
   const newer = old.filter((entry) => entry.seq > last);
-  const more = kept.length > 0 ? (before?.more ?? false) : (contact.more ?? false);
+  const more = kept.length > 0 ? (before?.more ?? false) : contact.more;
   return { ...contact, entries: [...kept, ...contact.entries, ...newer], more };
 }
 
 /** Older entries, as they were asked for. */
 export function prepend(contact: Contact, older: Entry[], more: boolean): void {
-  const known = new Set((contact.entries ?? []).map((entry) => entry.seq));
+  const known = new Set(contact.entries.map((entry) => entry.seq));
   const fresh = older.filter((entry) => !known.has(entry.seq));
-  contact.entries = [...fresh, ...(contact.entries ?? [])].sort((a, b) => a.seq - b.seq);
+  contact.entries = [...fresh, ...contact.entries].sort((a, b) => a.seq - b.seq);
   contact.more = more;
 }
 
 const isCustomers = (entry: Entry): boolean => entry.author === "customer" && entry.kind === "text";
 
-function append(model: Model, contact_id: string, room_id: string, entry: Entry, deadline_at: string | null): Notice[] {
+function append(model: Model, { contact_id, room_id, entry, ...now }: Extract<Event, { type: "entry" }>): Notice[] {
   settle(model, room_id, entry);
   const contact = find(model, contact_id) ?? room(model, room_id);
   if (!contact) return [];
-  if (deadline_at && contact.session) contact.session.deadline_at = deadline_at;
-  const entries = contact.entries ?? [];
-  const known = entries.findIndex((old) => old.entry_id === entry.entry_id);
+  if (now.deadline_at && contact.session) contact.session.deadline_at = now.deadline_at;
+  contact.waiting_since = now.waiting_since;
+  const known = contact.entries.findIndex((old) => old.entry_id === entry.entry_id);
   if (known >= 0) {
-    entries[known] = entry;
+    contact.entries[known] = entry;
     return [];
   }
-  contact.entries = [...entries, entry].sort((a, b) => a.seq - b.seq);
-  if (isCustomers(entry)) contact.waiting_since ??= entry.at;
-  else if (entry.author === "agent" && entry.kind === "text") contact.waiting_since = null;
+  contact.entries = [...contact.entries, entry].sort((a, b) => a.seq - b.seq);
   return isCustomers(entry) ? [{ kind: "texted", contact, entry }] : [];
 }
 
-/** The entry of a text of ours is there: its bubble goes. By the command's id, else by the oldest of the same words. */
-function settle(model: Model, room_id: string, entry: Entry & { cause_id?: string | null }): void {
+/** The entry of a text of ours is there: its bubble goes. By the entry's id or, where that is not known, the same words. */
+function settle(model: Model, room_id: string, entry: Entry): void {
   if (entry.author !== "agent") return;
-  const by_id = model.pending.findIndex((pending) => pending.id === entry.cause_id || pending.id === entry.entry_id);
-  const at =
-    by_id >= 0 || entry.cause_id
-      ? by_id
-      : model.pending.findIndex(
-          (p) => p.room_id === room_id && p.state !== "failed" && p.kind === entry.kind && p.text === entry.text && p.at <= later(entry.at),
-        );
+  const at = model.pending.findIndex((pending) =>
+    pending.entry_id
+      ? pending.entry_id === entry.entry_id
+      : pending.room_id === room_id && pending.state !== "failed" && pending.kind === entry.kind && pending.text === entry.text && pending.at <= later(entry.at),
+  );
   if (at >= 0) model.pending.splice(at, 1);
 }
 

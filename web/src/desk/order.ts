@@ -20,7 +20,7 @@ export function ordered(contacts: Contact[]): Contact[] {
 }
 
 export function lastAt(contact: Contact): number {
-  const last = contact.entries?.at(-1)?.at ?? contact.accepted_at ?? contact.queued_at;
+  const last = contact.entries.at(-1)?.at ?? contact.accepted_at ?? contact.queued_at;
   return Date.parse(last);
 }
 

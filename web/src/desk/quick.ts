@@ -11,8 +11,10 @@ export function asked(text: string, caret: number): { from: number; query: strin
 }
 
 /** Those of the skill or of none; a match at the beginning stands before one within. */
-export function matching(replies: QuickReply[], skill: string, query: string): QuickReply[] {
+export function matching(replies: QuickReply[], skill: string, query: string, language = ""): QuickReply[] {
   const wanted = query.toLocaleLowerCase();
+  // a reply of another language than the screen's comes last, not never: the customer may speak it
+  const foreign = (reply: QuickReply): number => (reply.language && language && !reply.language.startsWith(language) ? 0.5 : 0);
   const rank = (reply: QuickReply): number => {
     const [id, title] = [reply.id.toLocaleLowerCase(), reply.title.toLocaleLowerCase()];
     if (id.startsWith(wanted) || title.startsWith(wanted)) return 0;
@@ -21,7 +23,7 @@ export function matching(replies: QuickReply[], skill: string, query: string): Q
   };
   return replies
     .filter((reply) => !reply.skill || reply.skill === skill)
-    .map((reply) => ({ reply, rank: rank(reply) }))
+    .map((reply) => ({ reply, rank: rank(reply) + foreign(reply) }))
     .filter(({ rank }) => rank < 3)
     .sort((a, b) => a.rank - b.rank)
     .map(({ reply }) => reply)

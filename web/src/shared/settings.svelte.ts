@@ -51,10 +51,11 @@ export const settings = new Settings();
 
 const isLanguage = (name: string | null): name is Language => name !== null && name in LANGUAGES;
 
-/** The language chosen here, else the user's, else the browser's. */
+/** The language chosen here, else the user's where it is not the default, else the browser's. */
 export async function speakTheirs(users: string | null): Promise<void> {
   const chosen = kept("language");
-  await speak(isLanguage(chosen) ? chosen : isLanguage(users) ? users : preferred()).catch(() => {});
+  const theirs = users?.slice(0, 2) ?? null;
+  await speak(isLanguage(chosen) ? chosen : isLanguage(theirs) && theirs !== "en" ? theirs : preferred()).catch(() => {});
 }
 
 export async function chooseLanguage(language: Language): Promise<void> {

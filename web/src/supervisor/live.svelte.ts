@@ -23,7 +23,7 @@ export class Live {
         message: (message) => {
           if (message.type === "snapshot") void this.ask();
           else if (message.type === "contact") this.put(message.contact);
-          else if (message.type === "contact_gone") this.drop(message.contact_id);
+          else if (message.type === "contact_gone" && message.summary) this.drop(message.contact_id);
         },
         link: () => {},
         doubt: () => {},

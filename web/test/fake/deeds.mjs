@@ -1,5 +1,15 @@
 // What agents and supervisors ask of the hub in memory. Each answers null, or the word and sentence of a refusal.
 
+import { createHash } from "node:crypto";
+
+/** UUIDv5 of a command's id, as the hub makes the ids of entries. */
+export function entryId(command) {
+  const bytes = createHash("sha1").update(Buffer.from(command.replaceAll("-", ""), "hex")).update("row entry/0").digest().subarray(0, 16);
+  bytes[6] = (bytes[6] & 0x0f) | 0x50;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
 const no = (reason, sentence) => ({ reason, sentence });
 
 export function setState(world, user, { state, code }) {
@@ -27,7 +37,7 @@ export function reply(world, user, room_id, { text, id }, kind) {
   if (kind === "text" && world.optedOut.has(room.customer_number)) return no("opted_out", "The customer opted out.");
   if (/#refuse/.test(text)) return no("text_length", "The text is too long.");
   world.done.push({ deed: kind, id, text });
-  const entry = world.append(room, { author: "agent", agent: user.agent, kind, text, state: kind === "note" ? null : "requested", direction: kind === "note" ? null : "outbound" });
+  const entry = world.append(room, { entry_id: entryId(id), author: "agent", agent: user.agent, kind, text, state: kind === "note" ? null : "requested", direction: kind === "note" ? null : "outbound" });
   if (kind === "note" || room.channel === "chat") return null;
   const fails = /#fail/.test(text);
   [

@@ -84,8 +84,10 @@ export async function start({ port = 0, world = new World() } = {}) {
     if ((found = is("/rooms/([^/?]+)"))) return world.rooms.get(found[0]) ?? refuse(404, "not_found");
     if ((found = is("/customers/([^/]+)/rooms.*"))) return world.closedRooms(found[0]).slice(0, 10);
     if ((found = is("/customers/([^/]+)"))) {
-      const card = world.cards.get(found[0]) ?? { number: found[0], name: null, fields: {}, notes: [] };
-      if (method === "PATCH") world.cards.set(found[0], Object.assign(card, body));
+      const card = world.card(found[0]);
+      if (body.name !== undefined) card.name = body.name || null;
+      for (const [name, value] of Object.entries(body.fields ?? {})) value === null ? delete card.fields[name] : (card.fields[name] = value);
+      if (method === "PATCH") world.cards.set(found[0], card);
       return card;
     }
     throw new Refusal(404, "not_found", "There is no such thing.");
@@ -94,9 +96,19 @@ export async function start({ port = 0, world = new World() } = {}) {
     throw new Refusal(status, reason);
   };
 
+  function noted(me, number, { id, text }) {
+    const card = world.card(number);
+    world.cards.set(number, card);
+    const note = { id, text, author: me.id, at: new Date().toISOString() };
+    if (!card.notes.some((one) => one.id === id)) card.notes.unshift(note);
+    return note;
+  }
+
   /** A command: the same id again gets the same answer. */
   async function ask(me, path, body) {
     if (state.delay_ms) await new Promise((resolve) => setTimeout(resolve, state.delay_ms));
+    const customer = /^\/customers\/([^/]+)\/notes$/.exec(path);
+    if (customer) return noted(me, decodeURIComponent(customer[1]), body);
     if (!asked.has(body.id)) asked.set(body.id, run(me, path, body));
     const refused = asked.get(body.id);
     if (state.lose_answers) throw new Refusal(0, "lost");
@@ -158,19 +170,16 @@ export async function start({ port = 0, world = new World() } = {}) {
     if (!me || !request.url.startsWith("/api/v1/socket")) return socket.end("HTTP/1.1 401 Unauthorized\r\n\r\n");
     lines.handleUpgrade(request, socket, head, (line) => {
       const one = stream(me, request.url.includes("watch=tenant"));
+      const query = new URL(request.url, "http://desk").searchParams;
       const whole = () => {
         line.send(JSON.stringify({ type: "snapshot", stream: one.id, seq: one.seq, snapshot: world.snapshot(me) }));
         one.lines.add(line);
       };
-      // a client that has some says so at once; one that says nothing is new
-      const timer = setTimeout(whole, 60);
-      line.once("message", (data) => {
-        clearTimeout(timer);
-        const since = JSON.parse(String(data));
-        if (since.type !== "since" || since.stream !== one.id) return whole();
-        for (const event of one.events) if (event.seq > since.seq) line.send(JSON.stringify(event));
+      if (query.get("stream") === one.id) {
+        line.send(JSON.stringify({ type: "resumed", stream: one.id, seq: Number(query.get("seq")) }));
+        for (const event of one.events) if (event.seq > Number(query.get("seq"))) line.send(JSON.stringify(event));
         one.lines.add(line);
-      });
+      } else whole();
       sockets.add(line);
       line.on("close", () => (one.lines.delete(line), sockets.delete(line)));
     });

@@ -37,8 +37,8 @@ function talk(world, contact, lines) {
 
 /** Mama Bear with four conversations, one in wrap-up, one parked, one offer. */
 export function busy(world) {
-  world.cards.set("+12025550143", { number: "+12025550143", name: "Ruth Alder", fields: { town: "Richmond, Virginia", order: "TB-20418", prefers: "Texts after 5 pm" }, notes: [{ text: "Bought the torn box at Forest Foods; has the receipt.", by: "baby-bear", at: ago(28_000) }] });
-  world.cards.set("+12025550177", { number: "+12025550177", name: "Oskar Lindqvist", fields: {}, notes: [] });
+  world.cards.set("+12025550143", { customer_number: "+12025550143", name: "Ruth Alder", fields: { town: "Richmond, Virginia", order: "TB-20418", prefers: "Texts after 5 pm" }, notes: [{ id: "n1", text: "Bought the torn box at Forest Foods; has the receipt.", author: "baby-bear", at: ago(28_000) }] });
+  world.cards.set("+12025550177", { customer_number: "+12025550177", name: "Oskar Lindqvist", fields: {}, notes: [] });
   history(world, "+12025550143");
   const mama = world.agents.get("mama-bear");
   Object.assign(mama, { state: "unavailable", since: ago(54) });

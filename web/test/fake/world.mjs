@@ -7,9 +7,9 @@ export const PASSWORD = "porridge-and-honey";
 const iso = (at = Date.now()) => new Date(at).toISOString();
 
 const SKILLS = [
-  { id: "porridge", channel: "sms", wrap_up_s: 60, dispositions: ["retailer-named", "replacement-sent", "refunded", "no-answer", "wrong-number"], default_disposition: "no-answer", response_s: 120 },
-  { id: "porridge-chat", channel: "chat", wrap_up_s: 60, dispositions: ["answered", "no-answer"], default_disposition: "answered", response_s: 60 },
-  { id: "quality", channel: "sms", wrap_up_s: null, dispositions: [], default_disposition: null, response_s: 300 },
+  { id: "porridge", channel: "sms", wrap_up_s: 60, dispositions: ["retailer-named", "replacement-sent", "refunded", "no-answer", "wrong-number"], disposition_required: false, default_disposition: "no-answer", response_s: 120 },
+  { id: "porridge-chat", channel: "chat", wrap_up_s: 60, dispositions: ["answered", "no-answer"], disposition_required: false, default_disposition: "answered", response_s: 60 },
+  { id: "quality", channel: "sms", wrap_up_s: null, dispositions: [], disposition_required: false, default_disposition: null, response_s: 300 },
 ];
 
 const SETUP = {
@@ -20,9 +20,9 @@ const SETUP = {
   ],
   skills: SKILLS,
   points_of_contact: [
-    { id: "main", channel: "sms", number: "+12025550100", kind: "long_code", country: "US", skill: "porridge" },
+    { id: "main", channel: "sms", number: "+12025550100", kind: "long", country: "US", skill: "porridge" },
     { id: "quality-line", channel: "sms", number: "+18005550111", kind: "toll_free", country: "US", skill: "quality" },
-    { id: "website", channel: "chat", number: null, kind: "chat", country: "US", skill: "porridge-chat" },
+    { id: "website", channel: "chat", number: null, kind: null, country: null, skill: "porridge-chat" },
   ],
   quick_replies: [
     { id: "hello", title: "Greeting", text: "Hello {{customer}}, this is {{agent}} of {{company}}. How can I help?" },
@@ -63,7 +63,7 @@ export class World {
         ["baby-bear", "Baby Bear", ["agent"], "baby-bear"],
         ["tiffany", "Tiffany Goldilocks", ["supervisor"], null],
         ["new-bear", "New Bear", ["agent"], null],
-      ].map(([id, name, roles, agent]) => [id, { id, name, roles, agent, language: null, password: PASSWORD, must: id === "new-bear" }]),
+      ].map(([id, name, roles, agent]) => [id, { id, name, roles, agent, language: "en", password: PASSWORD, must: id === "new-bear" }]),
     );
   }
 
@@ -79,7 +79,7 @@ export class World {
   // reading ---------------------------------------------------------------------------------------------------------
 
   me(user) {
-    return { tenant: this.tenant, user: { id: user.id, name: user.name, language: user.language, roles: user.roles }, agent: user.agent, must_change_password: user.must };
+    return { tenant: this.tenant, user: { id: user.id, name: user.name, language: user.language, roles: user.roles }, agent: user.agent, rights: user.roles.includes("supervisor") ? ["live", "interfere", "transcripts", "customers"] : ["work", "customers"], password_due: user.must };
   }
   held(agent) {
     return [...this.contacts.values()].filter((c) => c.agent === agent && ["active", "wrap_up"].includes(c.state));
@@ -94,7 +94,7 @@ export class World {
     const waiting = [...this.contacts.values()].filter((c) => c.state === "queued" && agent.skills.includes(c.skill)).length;
     const why = agent.state !== "available" ? agent.state : used >= agent.limit ? "full" : waiting === 0 ? "nobody_waits" : null;
     return {
-      id, state: agent.state, code: agent.code, since: agent.since, slots_used: used, limit: agent.limit,
+      id, state: agent.state, code: agent.code, next_state: null, since: agent.since, slots_used: used, limit: agent.limit,
       sms_used: of("sms"), sms_limit: null, chat_used: of("chat"), chat_limit: null, waiting, why,
       skills: agent.skills.map((skill) => ({ id: skill, channel: SKILLS.find((one) => one.id === skill).channel, proficiency: 1 })),
     };
@@ -102,11 +102,14 @@ export class World {
   snapshot(user) {
     const mine = user.agent;
     return {
-      now: iso(), tenant: this.tenant, me: this.me(user), agent: this.agent(mine),
+      now: iso(), agent: this.agent(mine),
       offers: [...this.offers.values()].filter((o) => o.agent === mine).map((o) => o.shown),
       contacts: [...this.contacts.values()].filter((c) => mine && c.agent === mine && ["active", "wrap_up", "parked"].includes(c.state)).map((c) => this.contact(c)),
       setup: SETUP,
     };
+  }
+  card(number) {
+    return this.cards.get(number) ?? { customer_number: number, name: null, fields: {}, notes: [], updated_at: null, updated_by: null };
   }
   name(number) {
     return this.cards.get(number)?.name ?? null;
@@ -115,25 +118,25 @@ export class World {
     const room = this.rooms.get(c.room_id);
     const { contact_id, room_id, state, skill, channel, our_number, customer_number, queued_at, accepted_at, agent, session, wrap_up_until, waiting_since } = c;
     const out = this.optedOut.has(customer_number);
-    const why = out ? "opted_out" : state === "parked" ? "parked" : state === "wrap_up" ? "wrap_up" : null;
-    const shown = { contact_id, room_id, state, skill, channel, our_number, customer_number, customer_name: this.name(customer_number), queued_at, accepted_at, agent, session, wrap_up_until, waiting_since, composer: { can_write: why === null, why } };
+    const why = out ? "opted_out" : state === "parked" ? "parked" : state === "wrap_up" ? "room_closed" : null;
+    const shown = { contact_id, room_id, state, skill, channel, our_number, customer_number, customer_name: this.name(customer_number), queued_at, accepted_at, agent, session, wrap_up_until, waiting_since, composer: { can_write: why === null, why }, last_seq: room.entries.length, summary, entries: [], more: false };
     return summary ? shown : { ...shown, entries: room.entries.slice(-50), more: room.entries.length > 50 };
   }
   closedRooms(number) {
     return [...this.rooms.values()]
       .filter((room) => room.customer_number === number && room.closed_at)
       .sort((a, b) => b.opened_at.localeCompare(a.opened_at))
-      .map(({ entries, ...room }) => ({ ...room, entries_count: entries.length }));
+      .map(({ entries, ...room }) => ({ ...room, entries_count: entries.length, more: false }));
   }
 
   // telling ---------------------------------------------------------------------------------------------------------
 
   told(c) {
-    if (c.agent) this.say(c.agent, { type: "contact", contact: this.contact(c) });
+    if (c.agent) this.say(c.agent, { type: "contact", summary: false, contact: this.contact(c) });
     this.say(null, { type: "contact", summary: true, contact: this.contact(c, true) });
   }
   gone(c, agent, outcome, reason = null) {
-    if (agent) this.say(agent, { type: "contact_gone", contact_id: c.contact_id, outcome, reason });
+    if (agent) this.say(agent, { type: "contact_gone", summary: false, contact_id: c.contact_id, outcome, reason });
   }
   tellAgent(id) {
     if (this.agents.has(id)) this.say(id, { type: "agent", agent: this.agent(id) });
@@ -162,7 +165,7 @@ export class World {
     if (whole.kind === "text" && c.session) c.session.deadline_at = iso(Date.now() + c.session.timeout_s * 1000);
     if (whole.author === "customer") c.waiting_since ??= whole.at;
     else if (whole.author === "agent" && whole.kind === "text") c.waiting_since = null;
-    if (c.agent) this.say(c.agent, { type: "entry", room_id: room.room_id, contact_id: c.contact_id, entry: whole, deadline_at: c.session?.deadline_at ?? null });
+    if (c.agent) this.say(c.agent, { type: "entry", room_id: room.room_id, contact_id: c.contact_id, entry: whole, deadline_at: c.session?.deadline_at ?? null, waiting_since: c.waiting_since });
     this.say(null, { type: "contact", summary: true, contact: this.contact(c, true) });
     return whole;
   }
@@ -214,7 +217,7 @@ export class World {
     const last = this.rooms.get(c.room_id).entries.at(-1);
     const shown = {
       offer_id: randomUUID(), contact_id: c.contact_id, room_id: c.room_id, skill: c.skill, channel: c.channel, our_number: c.our_number, customer_number: c.customer_number,
-      customer_name: this.name(c.customer_number), queued_at: c.queued_at, made_at: iso(), lapses_at: iso(Date.now() + this.offer_s * 1000), last_text: last?.text ?? null,
+      customer_name: this.name(c.customer_number), queued_at: c.queued_at, made_at: iso(), lapses_at: iso(Date.now() + this.offer_s * 1000), from_agent: null, last_text: last?.text ?? null,
     };
     this.offers.set(shown.offer_id, { agent: agent.id, channel: c.channel, shown });
     this.say(agent.id, { type: "offer", offer: shown });
@@ -258,7 +261,7 @@ export class World {
   finish(c, outcome, disposition) {
     if (!this.contacts.delete(c.contact_id)) return;
     this.rooms.get(c.room_id).disposition = disposition;
-    this.say(null, { type: "contact_gone", contact_id: c.contact_id, outcome, reason: null });
+    this.say(null, { type: "contact_gone", summary: true, contact_id: c.contact_id, outcome, reason: null });
     this.gone(c, c.agent, outcome);
     this.match();
   }

@@ -2,6 +2,7 @@
 //! batched insert, confirmed publish, acknowledge). Works in a tenant of its own, which it ends when done; starts the
 //! roles itself where nobody consumes.
 
+mod desks;
 mod ground;
 mod latency;
 mod matching;
@@ -42,6 +43,9 @@ pub struct Asked {
     /// Measure what an assignment costs instead, among many agents and in long queues.
     #[arg(long)]
     matching: bool,
+    /// Measure instead from the publication of a text to an agent's socket, with 20 and with so many agents connected.
+    #[arg(long)]
+    desks: Option<usize>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -65,6 +69,9 @@ pub async fn run(asked: &Asked) -> anyhow::Result<()> {
     let pool = texthub::runtime::db::pool(config.database(), "texthub bench", 8).map_err(|e| anyhow::anyhow!("{e}"))?;
     if asked.matching {
         return matching::run(&pool, config.partitions, asked.json).await;
+    }
+    if let Some(desks) = asked.desks {
+        return desks::run(&config, &pool, desks, asked).await;
     }
     let texts = texts(asked)?;
     let link = Link::connect(config.amqp(), "texthub bench").await?;

@@ -157,19 +157,24 @@ impl Tenant {
         }
     }
 
-    fn follows(&self, beginning: &[Asks]) -> Follows {
-        let mut follows = Follows::default();
-        for (topic, _) in self.outbox().topics() {
-            match topic {
-                Topic::Agent(agent) => {
-                    follows.agents.insert(agent.clone());
+    /// Who hears, kept until somebody comes or goes.
+    fn follows(&self, state: &mut State, beginning: &[Asks]) {
+        let follows = &mut state.follows;
+        let outbox = self.outbox();
+        if state.changes != Some(outbox.changes()) {
+            state.changes = Some(outbox.changes());
+            *follows = Follows::default();
+            for (topic, _) in outbox.topics() {
+                match topic {
+                    Topic::Agent(agent) => {
+                        follows.agents.insert(agent.clone());
+                    }
+                    Topic::Watch => follows.watch = true,
                 }
-                Topic::Watch => follows.watch = true,
             }
         }
+        follows.watch = outbox.follows(&Topic::Watch) || beginning.iter().any(|asks| asks.watch);
         follows.beginning = beginning.iter().filter_map(|asks| asks.agent.clone()).collect();
-        follows.watch |= beginning.iter().any(|asks| asks.watch);
-        follows
     }
 
     /// Reads what was touched and what beginners need, and tells it.
@@ -178,14 +183,29 @@ impl Tenant {
         if looks {
             self.sweep(&mut state.told);
         }
-        let follows = self.follows(beginning);
+        self.follows(state, beginning);
+        let follows = std::mem::take(&mut state.follows);
+        let done = self.tell(api, state, &follows, touched, beginning, looks).await;
+        state.follows = follows;
+        done
+    }
+
+    async fn tell(
+        &self,
+        api: &Api,
+        state: &mut State,
+        follows: &Follows,
+        touched: &Touched,
+        beginning: &[Asks],
+        looks: bool,
+    ) -> Result<(), Problem> {
         if follows.agents.is_empty() && follows.beginning.is_empty() && !follows.watch {
             return Ok(());
         }
-        let mut read = self.read(api, state, &follows, touched, beginning, looks).await?;
+        let mut read = self.read(api, state, follows, touched, beginning, looks).await?;
         let desks: Vec<Arc<Desk>> =
             beginning.iter().map(|asks| Arc::new(desk(asks, &read.rows, &read.setup))).collect();
-        let telling = state.told.tell(&follows, &mut read.rows, &touched.refused);
+        let telling = state.told.tell(follows, &mut read.rows, &touched.refused);
         let mut outbox = self.outbox();
         for (topic, event) in &telling {
             outbox.tell(topic, event);
@@ -256,6 +276,9 @@ impl Tenant {
 #[derive(Default)]
 struct State {
     told: Told,
+    follows: Follows,
+    /// Of the outbox, when these were who hears.
+    changes: Option<u64>,
     queues: BTreeMap<Slug, i64>,
     /// Of a reading that failed.
     beginning: Vec<Asks>,

@@ -19,6 +19,7 @@ use texthub::access::site;
 use texthub::desk::event::Event;
 use texthub::desk::outbox::{Out, Tray};
 use texthub::desk::shape::Desk;
+use texthub::facts::ids::Slug;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 use utoipa::IntoParams;
@@ -48,6 +49,7 @@ const BUFFER: usize = 1024;
 #[into_params(parameter_in = Query)]
 pub struct Followed {
     /// `tenant`: all of the tenant's live contacts as summaries, beside one's own.
+    #[param(inline)]
     watch: Option<Watch>,
     /// Of a reconnect: the stream of the last snapshot. The same as the first message `since`, a moment earlier.
     stream: Option<Uuid>,
@@ -85,7 +87,9 @@ pub async fn socket(
     if watch {
         caller.must(Right::Live)?;
     }
-    if !(watch && caller.agent.is_none()) {
+    // whoever may watch need not be an agent at work
+    let agent = caller.agent.clone().filter(|_| caller.may(Right::Work));
+    if agent.is_none() && !watch {
         caller.must_be_agent()?;
     }
     let upgrade =
@@ -100,7 +104,7 @@ pub async fn socket(
     Ok(upgrade.on_upgrade(move |socket| {
         sockets.track_future(async move {
             metrics::gauge!("texthub_sockets").increment(1.0);
-            let mut connection = Connection { socket, gateway, caller, watch, pings: 0, is_answered: true };
+            let mut connection = Connection { socket, gateway, caller, agent, watch, pings: 0, is_answered: true };
             let close = connection.serve(since).await;
             connection.close(close).await;
             metrics::gauge!("texthub_sockets").decrement(1.0);
@@ -154,6 +158,7 @@ struct Connection {
     socket: WebSocket,
     gateway: Gateway,
     caller: Caller,
+    agent: Option<Slug>,
     watch: bool,
     pings: u32,
     /// Something came since the last ping.
@@ -189,7 +194,7 @@ impl Connection {
             let tenant = live.tenant(&self.caller.tenant);
             let (tray, mut taker) = Tray::new(live.number());
             let (id, cut) = (tray.id, taker.cut.clone());
-            let asks = Asks { agent: self.caller.agent.clone(), watch: self.watch, tray };
+            let asks = Asks { agent: self.agent.clone(), watch: self.watch, tray };
             let went_on = since.take().filter(|(stream, seq)| *stream == live.stream && tenant.resume(&asks, *seq));
             let mut end = Ok(());
             if let Some((stream, seq)) = went_on {
@@ -247,7 +252,8 @@ impl Connection {
         if self.pings.is_multiple_of(LOOKS) {
             match self.caller.again(&self.gateway.api).await {
                 Ok(caller) => {
-                    let same = caller.agent == self.caller.agent && (!self.watch || caller.may(Right::Live));
+                    let agent = caller.agent.as_ref().filter(|_| caller.may(Right::Work));
+                    let same = agent == self.agent.as_ref() && (!self.watch || caller.may(Right::Live));
                     if !same {
                         return Err(End::SignedOut);
                     }
