@@ -86,6 +86,8 @@ pub struct Touched {
     pub contacts: HashSet<ContactId>,
     /// Contacts of these rooms.
     pub rooms: HashSet<RoomId>,
+    /// Of which entries changed that were told already: their contacts are told anew.
+    pub anew: HashSet<RoomId>,
     /// How they stand.
     pub agents: HashSet<Slug>,
     /// Where they are.
@@ -109,6 +111,7 @@ impl Touched {
     pub fn join(&mut self, other: Self) {
         self.contacts.extend(other.contacts);
         self.rooms.extend(other.rooms);
+        self.anew.extend(other.anew);
         self.agents.extend(other.agents);
         self.texts.extend(other.texts);
         self.refused.extend(other.refused);
@@ -126,6 +129,9 @@ impl Touched {
                 }
                 (None, room) => self.rooms.extend(room),
             },
+        }
+        if fact == "media.settled" {
+            self.anew.extend(hint.room_id);
         }
         // whose slots an offer or a move changes
         if matches!(fact, "offer.made" | "offer.settled" | "contact.moved") {

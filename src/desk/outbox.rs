@@ -73,6 +73,7 @@ impl Tray {
     }
 
     /// Puts something in; false, and cut off, where there is no room.
+    #[must_use]
     pub fn put(&self, out: Out) -> bool {
         let weight = weight(&out);
         let waiting = self.bytes.fetch_add(weight, Ordering::Relaxed) + weight;
@@ -157,7 +158,7 @@ impl Outbox {
 
     /// Connects a tray to topics with a snapshot that holds everything up to now.
     pub fn begin(&mut self, topics: &[Topic], to: &Tray, desk: Arc<Desk>) {
-        to.put(Out::Snapshot(self.seq, desk));
+        let _ = to.put(Out::Snapshot(self.seq, desk));
         self.join(topics, to);
     }
 
@@ -186,7 +187,7 @@ impl Outbox {
             return false;
         }
         for written in missed {
-            to.put(Out::Event(Arc::clone(written)));
+            let _ = to.put(Out::Event(Arc::clone(written)));
         }
         self.join(topics, to);
         true

@@ -61,8 +61,8 @@ pub struct Agent {
     pub skills: Value,
     /// Contacts that wait in these skills; of each skill at most 1,000 are counted.
     pub waiting: i32,
-    /// Why no work comes, in a word: logged_out, unavailable, leaving, no_skills, full, nobody_waits, channel_full,
-    /// cooling_down, held, out_of_range. Null: the next offer is on its way.
+    /// Why no work comes, in a word: `logged_out`, unavailable, leaving, `no_skills`, full, `nobody_waits`, `channel_full`,
+    /// `cooling_down`, held, `out_of_range`. Null: the next offer is on its way.
     pub why: Option<String>,
 }
 
@@ -138,7 +138,7 @@ pub struct Contact {
     pub contact_id: Uuid,
     /// Where.
     pub room_id: Uuid,
-    /// prequeue, queued, offered, active, wrap_up or parked.
+    /// prequeue, queued, offered, active, `wrap_up` or parked.
     pub state: String,
     /// What is needed.
     pub skill: Slug,
@@ -195,7 +195,7 @@ pub struct Session {
 pub struct Composer {
     /// A reply would be taken now.
     pub can_write: bool,
-    /// Else why not: opted_out, parked, room_closed (wrap-up), not_active.
+    /// Else why not: `opted_out`, parked, `room_closed` (wrap-up), `not_active`.
     pub why: Option<&'static str>,
 }
 
@@ -228,10 +228,10 @@ pub struct Entry {
     pub parts: i32,
     /// gsm7 or ucs2, once it left.
     pub encoding: Option<String>,
-    /// What the hub noticed: nul_replaced, maybe_opt_out.
+    /// What the hub noticed: `nul_replaced`, `maybe_opt_out`.
     #[schema(value_type = Vec<String>)]
     pub flags: Value,
-    /// What went along: of customers' [{id, url, type, state, reason, stored_type, size}], else [{url, type}].
+    /// What went along: of customers' [{id, url, type, state, reason, `stored_type`, size}], else [{url, type}].
     #[schema(value_type = Vec<Object>)]
     pub media: Value,
     /// Outbound sms: its id.
@@ -257,7 +257,7 @@ pub struct Room {
     /// When it was closed; null while it is open.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub closed_at: Option<Timestamp>,
-    /// How it ended: answered, expired, abandoned, opted_out, forced.
+    /// How it ended: answered, expired, abandoned, `opted_out`, forced.
     pub outcome: Option<String>,
     /// Every agent who worked it, in order.
     pub agents: Vec<Slug>,
@@ -324,7 +324,7 @@ pub struct PointOfContact {
     pub channel: Channel,
     /// Our number, by SMS.
     pub number: Option<String>,
-    /// long, toll_free or short.
+    /// long, `toll_free` or short.
     pub kind: Option<String>,
     /// ISO 3166, two letters.
     pub country: Option<String>,

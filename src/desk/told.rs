@@ -77,6 +77,15 @@ pub struct Told {
 pub type Telling = (Topic, Event);
 
 impl Told {
+    /// Entries of these rooms changed that were told already: who has the contact is told it whole.
+    pub fn anew<'a>(&mut self, rooms: impl IntoIterator<Item = &'a RoomId>) {
+        for room in rooms {
+            if let Some(known) = self.rooms.get(room).and_then(|contact| self.contacts.get_mut(contact)) {
+                known.mark = 0;
+            }
+        }
+    }
+
     /// The entries that must be read with these contacts.
     #[must_use]
     pub fn wanted(&self, follows: &Follows, contacts: &[Found]) -> Vec<After> {

@@ -63,6 +63,7 @@ pub trait Single: Send + Sync + 'static {
     /// What it hears.
     type Fact: Decode;
     /// Whose a fact is, as it says itself: noted with its id, so that the tenant's people see what became of it.
+    #[must_use]
     fn tenant(_: &Self::Fact) -> Option<&Slug> {
         None
     }

@@ -375,7 +375,7 @@ fn by_calling_code(number: &str) -> Option<rules::Country> {
 }
 
 pub(super) mod applications;
-mod sign_in_providers;
 mod chat;
+mod sign_in_providers;
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,7 @@ use texthub::runtime::clock;
 use texthub::runtime::supervisor::Host;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub use tenant::{Asks, Tenant};
@@ -64,12 +65,12 @@ pub struct Stand {
     /// The process ends: clients go elsewhere.
     pub moving: CancellationToken,
     /// Sockets that are open.
-    pub sockets: tokio_util::task::TaskTracker,
+    pub sockets: TaskTracker,
 }
 
 impl Default for Stand {
     fn default() -> Self {
-        Self { now: watch::Sender::new(None), moving: CancellationToken::new(), sockets: Default::default() }
+        Self { now: watch::Sender::new(None), moving: CancellationToken::new(), sockets: TaskTracker::default() }
     }
 }
 

@@ -175,18 +175,27 @@ impl Found {
     }
 }
 
-/// The statement: $1 tenant, $2 contacts, $3 rooms, $4 agents, $5 all that live.
+/// The statement, with fences of `limit` that keep it at the rows it is asked for: $1 tenant, $2 contacts, $3 rooms, $4 agents, $5 all that live.
 pub const CONTACTS: &str = "with asked (id) as (
-       select c.id from contacts c where c.id = any($2)
-       union select c.id from contacts c where c.room_id = any($3)
-       union select c.id from contacts c
-             where c.tenant = $1 and c.agent = any($4) and c.state in ('offered', 'active', 'wrap_up')
-       union select c.id from contacts c join rooms r on r.id = c.room_id
-             where c.tenant = $1 and c.state = 'parked' and r.agent = any($4)
-       union select o.contact_id from offers o where o.tenant = $1 and o.agent = any($4) and o.state = 'pending'
-       union select c.id from rooms r join contacts c on c.room_id = r.id
-             where $5 and r.tenant = $1 and r.closed_at is null
-               and c.state in ('prequeue', 'queued', 'offered', 'active', 'parked')
+       select unnest($2::uuid[])
+       union select c.id from unnest($3::uuid[]) as w (room)
+             cross join lateral (select c.id from contacts c where c.room_id = w.room limit 100) c
+       union select c.id from unnest($4::text[]) as w (agent)
+             cross join lateral (
+               select c.id from contacts c
+               where c.tenant = $1 and c.agent = w.agent and c.state in ('offered', 'active', 'wrap_up') limit 100) c
+       union select c.id from (select c.id, c.room_id from contacts c
+                               where cardinality($4::text[]) > 0 and c.tenant = $1 and c.state = 'parked' offset 0) c
+             cross join lateral (select r.agent from rooms r where r.id = c.room_id limit 1) r
+             where r.agent = any($4)
+       union select o.contact_id from unnest($4::text[]) as w (agent)
+             cross join lateral (
+               select o.contact_id from offers o
+               where o.tenant = $1 and o.agent = w.agent and o.state = 'pending' limit 100) o
+       union select c.id from (select r.id from rooms r where $5 and r.tenant = $1 and r.closed_at is null offset 0) r
+             cross join lateral (
+               select c.id from contacts c
+               where c.room_id = r.id and c.state in ('prequeue', 'queued', 'offered', 'active', 'parked') limit 1) c
        union select c.id from contacts c
              where $5 and c.tenant = $1 and c.state = 'wrap_up' and c.state in ('offered', 'active', 'wrap_up'))
      select c.id, c.room_id, c.state, case when c.state = 'parked' then r.agent else c.agent end, r.next_seq - 1,
@@ -196,10 +205,17 @@ pub const CONTACTS: &str = "with asked (id) as (
               select 1 from opt_outs o where o.tenant = c.tenant and o.customer_number = r.customer_number
                 and (o.scope in ('brand', 'all') or o.our_number = r.our_number)),
             o.id, o.agent, o.made_at, o.lapses_at, o.skill, o.from_agent, t.text, n.name
-     from asked a join contacts c on c.id = a.id and c.tenant = $1 join rooms r on r.id = c.room_id
-     left join customers n on n.tenant = c.tenant and n.customer_number = r.customer_number
-     left join sessions s on s.room_id = c.room_id and s.contact_id = c.id and s.ended_at is null
-     left join offers o on o.contact_id = c.id and o.state = 'pending'
+     from asked a
+     cross join lateral (select c.* from contacts c where c.id = a.id and c.tenant = $1 limit 1) c
+     cross join lateral (select r.* from rooms r where r.id = c.room_id and r.tenant = $1 limit 1) r
+     left join lateral (
+       select n.name from customers n where n.tenant = $1 and n.customer_number = r.customer_number limit 1) n on true
+     left join lateral (
+       select s.id, s.deadline_at, s.timeout_s from sessions s
+       where s.room_id = c.room_id and s.contact_id = c.id and s.ended_at is null limit 1) s on true
+     left join lateral (
+       select o.id, o.agent, o.made_at, o.lapses_at, o.skill, o.from_agent from offers o
+       where o.contact_id = c.id and o.state = 'pending' limit 1) o on true
      left join lateral (
        select e.at from entries e
        where c.state not in ('wrap_up', 'closed') and e.room_id = c.room_id and e.author = 'customer' and e.seq > coalesce((

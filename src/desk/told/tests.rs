@@ -69,6 +69,8 @@ fn a_contact_is_told_whole_once_and_then_entry_by_entry() {
     found.last_seq = 4;
     assert_eq!(tell(&mut told, &a, &found), ["a: entry 3", "a: entry 4"]);
     assert!(tell(&mut told, &a, &found).is_empty(), "the fact came twice");
+    told.anew(&[found.room_id]);
+    assert_eq!(tell(&mut told, &a, &found), ["a: contact active 4"], "a picture was fetched");
     found.session.as_mut().unwrap().deadline_at = Timestamp::from_second(60).unwrap();
     assert_eq!(tell(&mut told, &a, &found), ["a: session"]);
     let wrap_up = Found::sample(1, State::WrapUp, Some("a"), 4);

@@ -11,8 +11,13 @@ impl Check<'_> {
                 self.say(provider.line, "a provider of sign-in is called password", "give it another id");
             }
             if provider.domains.is_empty() && provider.user_claim.is_none() {
-                let what = "the provider of sign-in has neither domains nor user_claim: anybody's address would name a user";
-                self.say(provider.line, what, "write domains = [\"example.com\"], or user_claim = \"preferred_username\"");
+                let what =
+                    "the provider of sign-in has neither domains nor user_claim: anybody's address would name a user";
+                self.say(
+                    provider.line,
+                    what,
+                    "write domains = [\"example.com\"], or user_claim = \"preferred_username\"",
+                );
             }
         }
     }

@@ -86,7 +86,8 @@ fn report(is_json: bool, desks: usize, rate: f64, each: u64, rounds: &[Round]) {
                    "doubled": round.doubled})
         };
         let rounds: Vec<_> = rounds.iter().map(round).collect();
-        let report = json!({"desks": desks, "rate": rate, "bytes_each": each, "p99_ratio": hundredths(ratio), "rounds": rounds});
+        let report =
+            json!({"desks": desks, "rate": rate, "bytes_each": each, "p99_ratio": hundredths(ratio), "rounds": rounds});
         println!("{report:#}");
         return;
     }

@@ -158,8 +158,7 @@ impl Chat {
         self.api.broker()?;
         let door = &entered.door;
         let of_point = format!("{}/{}", door.tenant, door.point);
-        let shared =
-            [(pace::TEXTS_OF_ADDRESS, entered.address.as_str()), (pace::TEXTS_OF_POINT, of_point.as_str())];
+        let shared = [(pace::TEXTS_OF_ADDRESS, entered.address.as_str()), (pace::TEXTS_OF_POINT, of_point.as_str())];
         self.is_full(&shared)?;
         let mut db = self.api.db(&door.tenant).await?;
         let tx = db.begin().await?;

@@ -202,6 +202,7 @@ impl Tenant {
         if follows.agents.is_empty() && follows.beginning.is_empty() && !follows.watch {
             return Ok(());
         }
+        state.told.anew(&touched.anew);
         let mut read = self.read(api, state, follows, touched, beginning, looks).await?;
         let desks: Vec<Arc<Desk>> =
             beginning.iter().map(|asks| Arc::new(desk(asks, &read.rows, &read.setup))).collect();

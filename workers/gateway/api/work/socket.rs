@@ -223,13 +223,12 @@ impl Connection {
     /// What a client that comes back has; who says nothing for a moment has nothing.
     async fn first(&mut self) -> Result<Option<(Uuid, u64)>, End> {
         match timeout(SAYS, self.socket.recv()).await {
-            Err(_) => Ok(None),
+            Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) => Err(End::Gone),
             Ok(Some(Ok(Message::Text(text)))) => Ok(match serde_json::from_str(&text) {
                 Ok(Said::Since { stream, seq }) => Some((stream, seq)),
                 _ => None,
             }),
-            Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) => Err(End::Gone),
-            Ok(Some(Ok(_))) => Ok(None),
+            Ok(Some(Ok(_))) | Err(_) => Ok(None),
         }
     }
 
