@@ -151,7 +151,8 @@ impl Model {
                 self.contacts.insert(contact["contact_id"].as_str().unwrap().to_owned(), contact);
             }
             "contact_gone" => {
-                if self.contacts.remove(&id).is_none() {
+                let gone = self.contacts.remove(&id);
+                if gone.is_none() {
                     self.faults.push(format!("{id} is gone and was not there"));
                 }
             }
