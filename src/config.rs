@@ -38,7 +38,7 @@ pub const SETTINGS: &[Described] = &[
     (
         "TEXTHUB_WEBHOOK_PRIVATE",
         "",
-        "private networks that webhooks may call and media may lie in, as 10.0.0.0/8,127.0.0.1; otherwise none",
+        "private networks that webhooks may call, and media and providers of sign-in may lie in, as 10.0.0.0/8,127.0.0.1; otherwise none",
     ),
     ("TEXTHUB_MEDIA_BYTES", "5242880", "largest medium of a customer's text that is stored, 1 to 52428800 bytes"),
     ("TEXTHUB_CONSENT_KEY", "", "secret under which forgotten customers' numbers are kept as hashes; also as …_FILE"),

@@ -10,6 +10,7 @@ use super::problem::{Problem, Reason};
 use crate::amqp::publisher::Publisher;
 use crate::config::Config;
 use crate::facts::ids::Slug;
+use crate::outside::Outside;
 use crate::outside::addresses::Allowed;
 use crate::runtime::supervisor::Host;
 
@@ -28,6 +29,7 @@ struct Inner {
     public_url: String,
     proxies: Allowed,
     hashing: Hashing,
+    outside: Outside,
 }
 
 /// Facts leave by it.
@@ -55,6 +57,7 @@ impl Api {
             public_url: config.public_url.clone(),
             proxies: config.trusted_proxies.clone(),
             hashing: Hashing::default(),
+            outside: Outside::new(config.webhook_private.clone()),
         }))
     }
 
@@ -107,6 +110,12 @@ impl Api {
     #[must_use]
     pub fn hashing(&self) -> &Hashing {
         &self.0.hashing
+    }
+
+    /// By which providers of sign-in are called.
+    #[must_use]
+    pub fn outside(&self) -> &Outside {
+        &self.0.outside
     }
 
     /// Proxies whose word about the caller's address is taken.

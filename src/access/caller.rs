@@ -163,15 +163,12 @@ fn claimed(api: &Api, headers: &HeaderMap) -> Option<(Claimed, bool)> {
         let is_bearer = scheme.eq_ignore_ascii_case("bearer");
         return is_bearer.then(|| Claimed::read(secret::TOKEN, token.trim())).flatten().map(|claimed| (claimed, true));
     }
-    let name = site::cookie_name(api);
-    let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let (_, value) = pairs.find(|(key, _)| *key == name)?;
+    let value = site::cookie_value(headers, site::cookie_name(api))?;
     Claimed::read("", value).map(|claimed| (claimed, false))
 }
 
 const SIGN_IN: &str = "
-    select s.id, u.id as user_id, u.roles, u.must_change, a.id as agent,
+    select s.id, u.id as user_id, u.roles, u.must_change and s.method = 'password' as must_change, a.id as agent,
            s.seen_at < now() - interval '1 minute' as is_stale
     from sign_ins s
     join users u on u.tenant = s.tenant and u.id = s.user_id and u.ended_at is null

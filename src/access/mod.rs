@@ -5,6 +5,7 @@ pub mod api;
 pub mod attempts;
 pub mod audit;
 pub mod caller;
+pub mod oidc;
 pub mod password;
 pub mod problem;
 pub mod rights;

@@ -27,6 +27,14 @@ pub fn cookie(api: &Api, secret: &str) -> String {
     format!("{}={secret}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}", cookie_name(api))
 }
 
+/// What a request's cookie of this name holds.
+#[must_use]
+pub fn cookie_value<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+}
+
 /// A request that is made by cookie must come from our own pages: by `Sec-Fetch-Site` where the browser sends it, else by
 /// `Origin`.
 ///

@@ -3,6 +3,7 @@
 //! no redirect that is not judged like the first address; a time-out over all, and a largest answer.
 
 pub mod addresses;
+pub mod exchange;
 pub mod fetch;
 pub mod form;
 

@@ -13,7 +13,7 @@ mod statements;
 
 use statements::{LIMITS, end_of, upsert_of};
 
-use super::file::{Pace, TenantFile};
+use super::file::{Pace, Point, TenantFile};
 use super::reader::Mistake;
 use crate::facts::ids::Slug;
 use crate::failure::Failure;
@@ -142,14 +142,7 @@ fn wanted(file: &TenantFile) -> Rows {
         add("agents", slug(&a.id), row);
     }
     for p in &file.points {
-        let is_chat = p.channel.as_ref().is_some_and(|at| at.value == "chat");
-        let timeout_s = p.session_timeout_s.unwrap_or(if is_chat { CHAT_TIMEOUT_S } else { SMS_TIMEOUT_S });
-        let row = json!({
-            "channel": text(&p.channel), "number": text(&p.number), "kind": text(&p.kind), "country": text(&p.country),
-            "carrier": slug(&p.carrier), "skill": slug(&p.skill), "session_timeout_s": timeout_s, "flow": slug(&p.flow),
-            "origins": p.origins.iter().map(|at| at.value.as_str()).collect::<Vec<_>>(),
-        });
-        add("points_of_contact", slug(&p.id), row);
+        add("points_of_contact", slug(&p.id), of_point(p));
     }
     for c in &file.codes {
         add("codes", slug(&c.id), json!({"name": text(&c.name), "max_s": c.max_minutes * 60}));
@@ -157,6 +150,14 @@ fn wanted(file: &TenantFile) -> Rows {
     for a in &file.applications {
         add("applications", slug(&a.id), accounts::row(file, a));
     }
+    later_sections(file, &mut add);
+    rows
+}
+
+/// Those that nothing of the hub's refers to.
+fn later_sections(file: &TenantFile, add: &mut impl FnMut(&str, Option<String>, Value)) {
+    let slug = |at: &Option<super::reader::At<Slug>>| at.as_ref().map(|at| at.value.as_str().to_owned());
+    let text = |at: &Option<super::reader::At<String>>| at.as_ref().map(|at| at.value.clone());
     for r in &file.quick_replies {
         let row = json!({"title": text(&r.title), "text": text(&r.text), "skill": slug(&r.skill), "language": text(&r.language)});
         add("quick_replies", slug(&r.id), row);
@@ -169,7 +170,18 @@ fn wanted(file: &TenantFile) -> Rows {
         });
         add("sign_in_providers", slug(&p.id), row);
     }
-    rows
+}
+
+fn of_point(p: &Point) -> Value {
+    let slug = |at: &Option<super::reader::At<Slug>>| at.as_ref().map(|at| at.value.as_str().to_owned());
+    let text = |at: &Option<super::reader::At<String>>| at.as_ref().map(|at| at.value.clone());
+    let is_chat = p.channel.as_ref().is_some_and(|at| at.value == "chat");
+    let timeout_s = p.session_timeout_s.unwrap_or(if is_chat { CHAT_TIMEOUT_S } else { SMS_TIMEOUT_S });
+    json!({
+        "channel": text(&p.channel), "number": text(&p.number), "kind": text(&p.kind), "country": text(&p.country),
+        "carrier": slug(&p.carrier), "skill": slug(&p.skill), "session_timeout_s": timeout_s, "flow": slug(&p.flow),
+        "origins": p.origins.iter().map(|at| at.value.as_str()).collect::<Vec<_>>(),
+    })
 }
 
 fn of_tenant(file: &TenantFile) -> Value {
@@ -206,11 +218,8 @@ fn default_texts(name: &str) -> [String; 3] {
     ]
 }
 
-/// Rows as the database has them, those that were ended left out.
-async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
-    let rows = sql::rows(
-        tx,
-        "select 0 as place, id, jsonb_build_object('name', name, 'sms_messaging', sms_messaging, 'time_zone', time_zone,
+/// Every row of a tenant that stands: its section's place, its id, and its keys as the file would have them.
+const PRESENT: &str = "select 0 as place, id, jsonb_build_object('name', name, 'sms_messaging', sms_messaging, 'time_zone', time_zone,
                 'stop', stop_text, 'start', start_text, 'help', help_text, 'sms_slots', sms_slots, 'chat_slots', chat_slots,
                 'consent_scope', consent_scope, 'ask', ask_text, 'consent_texts', consent_texts, 'flood_texts', flood_texts,
                 'flood_s', flood_s, 'quiet_hours', quiet_hours, 'paces', paces, 'text_validity_s', text_validity_s, 'unanswered', unanswered,
@@ -255,10 +264,11 @@ async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
          union all
          select 9, id, jsonb_build_object('name', name, 'issuer', issuer, 'client_id', client_id, 'client_secret_file',
                 client_secret_file, 'user_claim', user_claim, 'domains', domains)
-         from oidc_providers where tenant = $1 and ended_at is null",
-        &[tenant],
-    )
-    .await?;
+         from oidc_providers where tenant = $1 and ended_at is null";
+
+/// Rows as the database has them, those that were ended left out.
+async fn present(tx: &Transaction<'_>, tenant: &Slug) -> Result<Rows, Failure> {
+    let rows = sql::rows(tx, PRESENT, &[tenant]).await?;
     let mut found = Rows::new();
     for row in rows {
         let (place, value): (i32, Value) = (row.get("place"), row.get("row"));

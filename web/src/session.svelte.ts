@@ -57,8 +57,7 @@ class Session {
     keep("signed_in", "yes");
     this.me = me;
     this.ended = false;
-    // whoever has no desk of their own begins where they have something to see
-    if (!me.agent && this.page === "desk" && isSupervisor(me)) this.go("contacts");
+    if (this.page === "desk") this.home();
     this.phase = "in";
   }
 
@@ -72,6 +71,11 @@ class Session {
 
   changed(): void {
     if (this.me) this.me = { ...this.me, password_due: false };
+  }
+
+  /** The first page: whoever has no desk of their own begins where they have something to see. */
+  home(): void {
+    this.go(this.me && !this.me.agent && isSupervisor(this.me) ? "contacts" : "desk");
   }
 
   go(page: Page): void {

@@ -176,5 +176,5 @@ impl Chat {
 
 fn too_many(wait: Duration) -> Problem {
     metrics::counter!("texthub_chat_refused_total", "reason" => "too_many").increment(1);
-    Problem::wait(wait.as_secs_f64().ceil().clamp(1.0, 3600.0) as u64)
+    Problem::wait(u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(3_600))
 }

@@ -48,7 +48,7 @@ async fn one_address_begins_so_many_visits() {
     }
     let begun = statuses.iter().filter(|status| **status == 201).count();
     assert!((20..23).contains(&begun) && statuses.last() == Some(&429), "{statuses:?}");
-    assert_eq!(number(&stack, "select count(*) from chat_visits").await, begun as i64);
+    assert_eq!(number(&stack, "select count(*) from chat_visits").await, i64::try_from(begun).unwrap());
     let buckets = "select count(*) from chat_paces where bucket ~ '^visits/(address|point)/' and bucket !~ '127|bears'";
     assert_eq!(number(&stack, buckets).await, 2);
 }

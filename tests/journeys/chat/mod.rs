@@ -15,7 +15,7 @@ use crate::support::stack::{PATIENCE, Process, Stack};
 pub const PAGE: &str = "https://shop.example";
 
 /// The tenant of the example with its chat on a page of a shop, and another tenant with a chat on the same page.
-pub async fn tenants(stack: &Stack) {
+pub fn tenants(stack: &Stack) {
     let example = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/three-bears.toml")).unwrap();
     let origins = "origins = [\"http://127.0.0.1:8090\", \"http://localhost:8090\"]";
     assert!(example.contains(origins));
@@ -34,7 +34,7 @@ pub async fn tenants(stack: &Stack) {
 /// All of it in one process, but the gateway, which is a process of its own.
 pub async fn stack() -> (Stack, Process, Process) {
     let stack = Stack::new().await;
-    tenants(&stack).await;
+    tenants(&stack);
     #[rustfmt::skip]
     let roles = ["receive_sms", "route_contact", "settle_offer", "post_reply", "expire_session", "wrap_up", "track_agent",
                  "move_contact", "reconcile", "send_sms", "record_receipt"];

@@ -128,8 +128,8 @@ async fn a_killed_gateway_loses_nothing_and_doubles_nothing() {
     for round in 0..2 {
         let ids: Vec<Uuid> = (0..4).map(|_| Uuid::new_v4()).collect();
         let text = |nr: usize| format!("{round}.{nr}");
-        for nr in 0..2 {
-            assert_eq!(visitor.hand_in(ids[nr], &text(nr)).await, 202);
+        for (nr, id) in ids.iter().enumerate().take(2) {
+            assert_eq!(visitor.hand_in(*id, &text(nr)).await, 202);
         }
         // it dies with a text under way, whose answer nobody gets: the page hands it in again
         let (body, gone) = (json!({"id": ids[2], "text": text(2)}), visitor.clone());
@@ -142,8 +142,8 @@ async fn a_killed_gateway_loses_nothing_and_doubles_nothing() {
         gateway = stack.start(&["gateway"]).await;
         visitor.door = Door::bears(&gateway);
         stream = visitor.hear(seen.as_deref()).await;
-        for nr in 2..4 {
-            assert_eq!(visitor.hand_in(ids[nr], &text(nr)).await, 202);
+        for (nr, id) in ids.iter().enumerate().skip(2) {
+            assert_eq!(visitor.hand_in(*id, &text(nr)).await, 202);
         }
         stream.text(&text(3)).await;
     }

@@ -77,6 +77,12 @@ async fn a_visitor_sees_its_own_room_and_no_others() {
     one.write("another secret").await;
     ones.text("another secret").await;
     assert!(others.is_silent().await, "{:?}", others.events);
+    // nor a room that is over
+    one.leave().await;
+    ones.state("over").await;
+    let mut late = other.hear(Some(seen.id.as_str())).await;
+    late.state("idle").await;
+    assert_eq!(late.texts(), [""; 0]);
     // no token, half a token, another's kind
     for token in ["", "thv_", &one.token[..20], "thk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
         let answer = one.door.ask(Method::GET, "/events").bearer_auth(token).send().await.unwrap();

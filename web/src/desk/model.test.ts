@@ -8,7 +8,7 @@ const entry = (seq: number, more: Partial<Entry> = {}): Entry => ({
 });
 const contact = (id: string, more: Partial<Contact> = {}): Contact => ({
   contact_id: id, room_id: `room-${id}`, state: "active", skill: "porridge", channel: "sms", our_number: "+12025550100", customer_number: "+12025550143", customer_name: null, queued_at: AT, accepted_at: AT, agent: "mama-bear",
-  session: { session_id: "s", deadline_at: "2026-11-25T14:00:00Z", timeout_s: 7200 }, wrap_up_until: null, waiting_since: null, composer: { can_write: true, why: null }, summary: false, entries: [], more: false, ...more,
+  session: { session_id: "s", deadline_at: "2026-11-25T14:00:00Z", timeout_s: 7200 }, wrap_up_until: null, waiting_since: null, composer: { can_write: true, why: null }, last_seq: 0, summary: false, entries: [], more: false, ...more,
 });
 const offer = (id: string): Offer => ({
   offer_id: id, contact_id: "c", room_id: "r", skill: "porridge", channel: "sms", our_number: "+12025550100", customer_number: "+12025550143", customer_name: null, queued_at: AT, made_at: AT, lapses_at: AT, from_agent: null, last_text: null,

@@ -66,7 +66,7 @@ describe("formats", () => {
   });
 
   it("numbers stand in groups, the rest as it is", () => {
-    expect(["+12025550143", "+4930901820", "+353861234567", "24365", "visitor-7", null].map(number)).toEqual(["+1 (202) 555-0143", "+49 309 018 20", "+353 861 234 567", "24365", "visitor-7", ""]);
+    expect(["+12025550143", "+79161234567", "+4930901820", "+353861234567", "24365", "visitor-7", null].map(number)).toEqual(["+1 (202) 555-0143", "+7 916 123 4567", "+49 309 018 20", "+353 861 234 567", "24365", "visitor-7", ""]);
   });
 
   it("what is dialled is E.164 or nothing", () => {

@@ -1,6 +1,8 @@
 //! The frame of the OpenAPI document: what it is about, how to sign in, and the problems that each operation may answer
 //! beside what its route says.
 
+use std::collections::HashMap;
+
 use texthub::access::problem::{Problem, Reason};
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -44,7 +46,24 @@ pub fn of(routes: OpenApi) -> OpenApi {
             problems(operation);
         }
     }
+    distinguish(&mut document);
     document
+}
+
+/// An operation's id stands once in a document: functions of one name are told apart by their tags.
+fn distinguish(document: &mut OpenApi) {
+    let mut counts: HashMap<String, u32> = HashMap::new();
+    let all = |document: &mut OpenApi, each: &mut dyn FnMut(&mut Operation)| {
+        document.paths.paths.values_mut().flat_map(operations).for_each(each);
+    };
+    all(document, &mut |operation| *counts.entry(operation.operation_id.clone().unwrap_or_default()).or_default() += 1);
+    all(document, &mut |operation| {
+        if let (Some(id), Some([tag, ..])) = (&operation.operation_id, operation.tags.as_deref())
+            && counts.get(id).is_some_and(|count| *count > 1)
+        {
+            operation.operation_id = Some(format!("{tag}_{id}"));
+        }
+    });
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

@@ -7,6 +7,7 @@ mod customers;
 mod document;
 mod extract;
 mod guard;
+mod oidc;
 mod sign_ins;
 mod signing;
 #[cfg(test)]
@@ -33,6 +34,7 @@ fn slices() -> OpenApiRouter<Gateway> {
     OpenApiRouter::new()
         .merge(signing::routes())
         .merge(sign_ins::routes())
+        .merge(oidc::routes())
         .merge(users::routes())
         .merge(tokens::routes())
         .merge(audit_log::routes())
