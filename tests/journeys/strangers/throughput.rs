@@ -26,10 +26,13 @@ const TEXT: &str = "Your porridge is ready; it is neither too hot nor too cold."
 /// Within which the slowest has carried a round.
 const PATIENCE: Duration = Duration::from_mins(4);
 
+/// The request of a text to this number.
+type Ask = dyn Fn(&reqwest::Client, String) -> reqwest::RequestBuilder;
+
 /// One that takes texts by HTTP, and how.
 struct Gateway {
     name: &'static str,
-    ask: Box<dyn Fn(&reqwest::Client, String) -> reqwest::RequestBuilder>,
+    ask: Box<Ask>,
     rates: Vec<f64>,
 }
 

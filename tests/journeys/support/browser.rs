@@ -151,9 +151,8 @@ impl Model {
                 self.contacts.insert(contact["contact_id"].as_str().unwrap().to_owned(), contact);
             }
             "contact_gone" => {
-                if self.contacts.remove(&id).is_none() {
-                    self.faults.push(format!("{id} is gone and was not there"));
-                }
+                let known = self.contacts.remove(&id);
+                self.faults.extend(known.is_none().then(|| format!("{id} is gone and was not there")));
             }
             "entry" => self.entry(&id, message),
             "entry_state" => self.state(message),

@@ -1,5 +1,6 @@
 //! Whether notices may leave: tenant, application, number, length, media and consent, each asked for once for all of them.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use deadpool_postgres::Transaction;
@@ -40,14 +41,13 @@ impl Known {
             }
             if let Some(id) = ask.application {
                 let key = (ask.tenant.clone(), id.clone());
-                if !self.applications.contains_key(&key) {
-                    self.applications.insert(key, application::of_slug(tx, ask.tenant, id).await?);
+                if let Entry::Vacant(place) = self.applications.entry(key) {
+                    place.insert(application::of_slug(tx, ask.tenant, id).await?);
                 }
             }
-            let key = (ask.tenant.clone(), entry::words(ask.from));
-            if !self.points.contains_key(&key) {
-                let points = point_of_contact::live_of_tenant(tx, ask.tenant, Some(&key.1), None).await?;
-                self.points.insert(key, points);
+            let number = entry::words(ask.from);
+            if let Entry::Vacant(place) = self.points.entry((ask.tenant.clone(), number.clone())) {
+                place.insert(point_of_contact::live_of_tenant(tx, ask.tenant, Some(&number), None).await?);
             }
         }
         Ok(())
