@@ -50,20 +50,20 @@ pub fn of(routes: OpenApi) -> OpenApi {
     document
 }
 
-/// An operation's id stands once in a document: functions of one name are told apart by their tags.
+/// An operation's id stands once in a document: functions of one name are told apart by their paths.
 fn distinguish(document: &mut OpenApi) {
     let mut counts: HashMap<String, u32> = HashMap::new();
-    let all = |document: &mut OpenApi, each: &mut dyn FnMut(&mut Operation)| {
-        document.paths.paths.values_mut().flat_map(operations).for_each(each);
-    };
-    all(document, &mut |operation| *counts.entry(operation.operation_id.clone().unwrap_or_default()).or_default() += 1);
-    all(document, &mut |operation| {
-        if let (Some(id), Some([tag, ..])) = (&operation.operation_id, operation.tags.as_deref())
-            && counts.get(id).is_some_and(|count| *count > 1)
-        {
-            operation.operation_id = Some(format!("{tag}_{id}"));
+    for operation in document.paths.paths.values_mut().flat_map(operations) {
+        *counts.entry(operation.operation_id.clone().unwrap_or_default()).or_default() += 1;
+    }
+    for (path, item) in &mut document.paths.paths {
+        let words: Vec<&str> = path.split(['/', '{', '}', '-']).filter(|word| !word.is_empty()).skip(2).collect();
+        for id in operations(item).filter_map(|operation| operation.operation_id.as_mut()) {
+            if counts.get(id).is_some_and(|count| *count > 1) {
+                *id = format!("{id}_{}", words.join("_"));
+            }
         }
-    });
+    }
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
