@@ -80,7 +80,7 @@ async fn all_mistakes_are_told_at_once_and_nothing_is_written() {
     let wrong = text
         .replace("session_limit = 2 ", "session_limit = 13 ")
         .replace("country = \"CA\"", "country = \"DE\"")
-        .replace("skill = \"porridge-chat\"", "skill = \"porridge-chad\"");
+        .replacen("skill = \"porridge-chat\"", "skill = \"porridge-chad\"", 1);
     let file = stack.file("wrong.toml", &wrong);
     let said = stack.command(&["apply", &file]).failure(1);
     for part in ["session_limit", "is no number of Germany", "did you mean porridge-chat?", "3 mistakes"] {
