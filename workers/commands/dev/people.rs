@@ -48,7 +48,10 @@ pub async fn settle(state: &mut State) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The lines that tell of them; empty where there are none.
+/// Numbers of the example that a customer may text: orders, complaints.
+const NUMBERS: [&str; 2] = ["%2B15550100001", "%2B18005550199"];
+
+/// The lines that tell of them, and where to text as a customer; empty where there are none.
 pub fn lines(state: &State) -> String {
     let mut lines = String::new();
     for (id, _, roles) in PEOPLE {
@@ -56,6 +59,10 @@ pub fn lines(state: &State) -> String {
             let roles = roles.iter().map(|role| role.word()).collect::<Vec<_>>().join(", ");
             let _ = writeln!(lines, "sign in as          tenant {TENANT}  user {id}  password {password}  ({roles})");
         }
+    }
+    if !lines.is_empty() {
+        let [orders, complaints] = NUMBERS;
+        let _ = writeln!(lines, "text as a customer  {}/?to={orders}&to={complaints}", state.simulator_url());
     }
     lines
 }
