@@ -1,13 +1,11 @@
 //! Facts about media of customers' texts: asked for by the hub of itself, settled for desks and programs to hear.
 
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::heard::Hearable;
 use super::ids::{EntryId, FactId, MediaId, RoomId};
 
-super::said::words! {
+super::closed::words! {
     /// Where a medium of a customer's text is: waiting until it is fetched, then one of the others for good.
     MediaState { Waiting = "waiting", Stored = "stored", Refused = "refused", Failed = "failed" }
 }

@@ -1,5 +1,6 @@
 //! The public contract: every fact on the wire, as a Rust type. The AsyncAPI document is made from these.
 
+mod closed;
 pub mod due;
 pub mod envelope;
 pub mod heard;
