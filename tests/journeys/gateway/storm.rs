@@ -2,7 +2,7 @@
 //! the link to the broker is lost: at the end each desk shows what the tables hold, and saw no hole and no double.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -41,9 +41,16 @@ async fn opened(outside: &Desk, browser: &Browser, agent: usize) {
 async fn cut_and_resume(browsers: Vec<Browser>, stop: CancellationToken, all: usize) -> Socket {
     let mut model = Model::default();
     let mut random = fastrand::Rng::new();
+    let (mut looks, mut since) = (tokio::time::interval(Duration::from_millis(20)), Instant::now());
     loop {
+        // while the gateway is just not there it is asked again, and not for ever
         let browser = &browsers[random.usize(..browsers.len())];
-        let Some(mut socket) = opened_again(browser, &model).await else { continue };
+        let Some(mut socket) = browser.try_socket("", model.clone()).await else {
+            assert!(since.elapsed() < Duration::from_mins(1), "no gateway takes the desk back");
+            looks.tick().await;
+            continue;
+        };
+        since = Instant::now();
         if stop.is_cancelled() {
             let shows = |m: &Model| m.contacts.keys().map(|contact| m.texts(contact).len()).sum::<usize>() >= all;
             socket.until("it shows all", shows).await;
@@ -58,12 +65,6 @@ async fn cut_and_resume(browsers: Vec<Browser>, stop: CancellationToken, all: us
         }
         model = socket.cut();
     }
-}
-
-/// None where the gateway is just not there.
-async fn opened_again(browser: &Browser, model: &Model) -> Option<Socket> {
-    tokio::time::sleep(Duration::from_millis(5)).await;
-    browser.try_socket("", model.clone()).await
 }
 
 /// What the tables hold of an agent's contacts: texts by contact, and the newest state of each.
